@@ -1,0 +1,1 @@
+"""Listens a fixed delay after the greeting."""

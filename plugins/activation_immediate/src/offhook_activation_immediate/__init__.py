@@ -1,0 +1,1 @@
+"""Listens as soon as the call's audio is connected."""

@@ -1,0 +1,1 @@
+"""Listens when Asterisk hears the caller speak."""

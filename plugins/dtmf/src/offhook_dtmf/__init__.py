@@ -1,0 +1,1 @@
+"""Collects keypad digits."""

@@ -1,0 +1,1 @@
+"""Function-call tools for the model."""
