@@ -117,7 +117,7 @@ class RemoveTalkDetect:
 
 @dataclass(frozen=True, slots=True)
 class SetGate:
-    """The caller's audio: `closed` drops it, `buffer` keeps it, `open` flushes what was kept and passes on."""
+    """The caller's audio: `closed` drops it, `buffer` keeps it, `open` flushes it and passes on."""
 
     mode: Literal["closed", "buffer", "open"]
 
