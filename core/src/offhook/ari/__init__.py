@@ -1,0 +1,78 @@
+"""ARI, Asterisk's REST interface and event stream: the host's only way to control calls.
+
+`client.py` makes the requests, `events.py` reads the stream, `models.py` holds what both speak of,
+`errors.py` what can go wrong.
+"""
+
+from .client import AriClient
+from .errors import (
+    AriError,
+    AriUnreachable,
+    BadRequest,
+    Conflict,
+    NotFound,
+    PreconditionFailed,
+    ServerError,
+    Unauthorized,
+    Unprocessable,
+)
+from .events import AriEvents, Connected, Disconnected, StreamEvent
+from .models import (
+    ApplicationReplaced,
+    AriEvent,
+    AsteriskInfo,
+    Bridge,
+    Caller,
+    Channel,
+    ChannelDestroyed,
+    ChannelDtmfReceived,
+    ChannelHangupRequest,
+    ChannelLeftBridge,
+    ChannelStateChange,
+    ChannelTalkingFinished,
+    ChannelTalkingStarted,
+    Dialplan,
+    Playback,
+    PlaybackFinished,
+    PlaybackStarted,
+    StasisEnd,
+    StasisStart,
+    parse_event,
+)
+
+__all__ = [
+    "ApplicationReplaced",
+    "AriClient",
+    "AriError",
+    "AriEvent",
+    "AriEvents",
+    "AriUnreachable",
+    "AsteriskInfo",
+    "BadRequest",
+    "Bridge",
+    "Caller",
+    "Channel",
+    "ChannelDestroyed",
+    "ChannelDtmfReceived",
+    "ChannelHangupRequest",
+    "ChannelLeftBridge",
+    "ChannelStateChange",
+    "ChannelTalkingFinished",
+    "ChannelTalkingStarted",
+    "Conflict",
+    "Connected",
+    "Dialplan",
+    "Disconnected",
+    "NotFound",
+    "Playback",
+    "PlaybackFinished",
+    "PlaybackStarted",
+    "PreconditionFailed",
+    "ServerError",
+    "StasisEnd",
+    "StasisStart",
+    "StreamEvent",
+    "Unauthorized",
+    "Unprocessable",
+    "parse_event",
+]

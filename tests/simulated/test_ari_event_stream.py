@@ -1,0 +1,334 @@
+"""The event stream against a small WebSocket server: what its reader sees when the connection suffers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import WSMsgType, web
+
+from offhook.ari import (
+    ApplicationReplaced,
+    AriClient,
+    AriError,
+    AriEvents,
+    AriUnreachable,
+    Channel,
+    Connected,
+    Disconnected,
+    StasisEnd,
+    StasisStart,
+    StreamEvent,
+    Unauthorized,
+)
+
+PASSWORD = "s3cret-word"
+Script = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+class Asterisk:
+    """Serves `/ari/events`: each connection plays the next script; None refuses it with `refusal`."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.scripts: list[Script | int] = []
+        self.requests: list[web.Request] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request)
+        script = self.scripts.pop(0) if self.scripts else stay
+        if isinstance(script, int):
+            return web.Response(status=script)
+        socket = web.WebSocketResponse(autoping=getattr(script, "__name__", "") not in ("deaf", "two_pings"))
+        await socket.prepare(request)
+        await script(socket)
+        return socket
+
+
+async def stay(socket: web.WebSocketResponse) -> None:
+    """Keep the connection until the client closes it."""
+    async for _ in socket:
+        pass
+
+
+async def deaf(socket: web.WebSocketResponse) -> None:
+    """A peer that is gone without a word: nothing is answered, not even the end."""
+    await asyncio.Event().wait()
+
+
+def send(*messages: object, then: Script = stay) -> Script:
+    async def script(socket: web.WebSocketResponse) -> None:
+        for message in messages:
+            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
+        await then(socket)
+
+    return script
+
+
+async def hang_up(socket: web.WebSocketResponse) -> None:
+    await socket.close(code=1001)
+
+
+@pytest_asyncio.fixture
+async def asterisk() -> AsyncIterator[Asterisk]:
+    asterisk = Asterisk()
+    app = web.Application()
+    app.router.add_get("/ari/events", asterisk.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    asterisk.url = f"http://{host}:{port}"
+    yield asterisk
+    await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def ari(asterisk: Asterisk) -> AsyncIterator[AriClient]:
+    async with AriClient(asterisk.url, "ari", PASSWORD, "my app") as client:
+        yield client
+
+
+def event(kind: str, channel_id: str = "17.1", **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "application": "my app", "channel": {"id": channel_id}, **fields}
+
+
+def at_once(attempt: int, jitter: float) -> float:
+    return 0.0
+
+
+async def take(events: AriEvents, count: int) -> list[StreamEvent]:
+    async with asyncio.timeout(10):
+        return [await anext(events) for _ in range(count)]
+
+
+START = StasisStart(Channel("17.1"), application="my app")
+
+
+@pytest.mark.asyncio
+async def test_events_come_in_order_after_connected_and_what_is_not_used_is_passed_over(
+    asterisk: Asterisk, ari: AriClient
+) -> None:
+    asterisk.scripts = [
+        send(
+            event("ChannelVarset", variable="A", value="1"),
+            event("StasisStart"),
+            "no JSON {",
+            {"type": "StasisStart", "channel": {}},
+            [1, 2],
+            event("StasisEnd"),
+        )
+    ]
+    async with AriEvents(ari) as events:
+        assert await take(events, 3) == [Connected(first=True), START, StasisEnd(Channel("17.1"))]
+
+
+@pytest.mark.asyncio
+async def test_the_application_is_asked_for_and_the_login_is_not_in_the_url(
+    asterisk: Asterisk, ari: AriClient
+) -> None:
+    async with AriEvents(ari):
+        pass
+    (request,) = asterisk.requests
+    assert dict(request.query) == {"app": "my app", "subscribeAll": "false"}
+    assert (
+        request.headers["Authorization"] == "Basic " + base64.b64encode(f"ari:{PASSWORD}".encode()).decode()
+    )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_login_is_told_at_once(asterisk: Asterisk, ari: AriClient, status: int) -> None:
+    asterisk.scripts = [status]
+    events = AriEvents(ari)
+    with pytest.raises(Unauthorized, match=f"GET /events answered {status}"):
+        await anext(events)
+    assert len(asterisk.requests) == 1
+
+
+@pytest.mark.asyncio
+async def test_an_asterisk_without_ari_is_told_at_once(asterisk: Asterisk, ari: AriClient) -> None:
+    asterisk.scripts = [404]
+    with pytest.raises(AriError, match="wrong URL or prefix"):
+        await AriEvents(ari).open()
+
+
+@pytest.mark.asyncio
+async def test_an_asterisk_that_is_not_there_at_the_start_is_told_at_once() -> None:
+    async with AriClient("http://127.0.0.1:1", "ari", PASSWORD, "my app") as ari:
+        with pytest.raises(AriUnreachable, match=r"http://127\.0\.0\.1:1/ari.*refused"):
+            await AriEvents(ari).open()
+
+
+@pytest.mark.asyncio
+async def test_an_asterisk_that_accepts_and_says_nothing_is_given_up_at_the_time_limit() -> None:
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with AriClient(f"http://127.0.0.1:{port}", "ari", PASSWORD, "my app", timeout_seconds=0.05) as ari:
+        with pytest.raises(AriUnreachable, match=r"no answer within 0\.05 s"):
+            await AriEvents(ari).open()
+    server.close()
+
+
+@pytest.mark.asyncio
+async def test_a_lost_connection_is_told_and_opened_again_for_as_long_as_it_takes(
+    asterisk: Asterisk, ari: AriClient
+) -> None:
+    attempts = []
+
+    def delay(attempt: int, jitter: float) -> float:
+        attempts.append(attempt)
+        return 0.0
+
+    asterisk.scripts = [hang_up, 503, 401, 404, send(event("StasisStart"), then=hang_up)]
+    async with AriEvents(ari, delay_seconds=delay) as events:
+        seen = await take(events, 6)
+    assert seen == [
+        Connected(first=True),
+        Disconnected("closed by Asterisk (code 1001)"),
+        Connected(first=False),
+        START,
+        Disconnected("closed by Asterisk (code 1001)"),
+        Connected(first=False),
+    ]
+    # A connection that lasted only a moment does not make the delays short again.
+    assert attempts == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_answers_no_ping_is_found_out(asterisk: Asterisk, ari: AriClient) -> None:
+    asterisk.scripts = [deaf]
+    async with AriEvents(ari, heartbeat_seconds=0.05, delay_seconds=at_once) as events:
+        first, lost, again = await take(events, 3)
+    assert (first, again) == (Connected(first=True), Connected(first=False))
+    assert isinstance(lost, Disconnected)
+    assert "PONG" in lost.reason
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_answers_pings_is_kept_though_it_has_no_events(
+    asterisk: Asterisk, ari: AriClient
+) -> None:
+    async def two_pings(socket: web.WebSocketResponse) -> None:
+        for _ in range(2):
+            ping = await socket.receive()
+            assert ping.type is WSMsgType.PING
+            await socket.pong(ping.data)
+        await socket.send_json(event("StasisStart"))
+        await stay(socket)
+
+    asterisk.scripts = [two_pings]
+    async with AriEvents(ari, heartbeat_seconds=0.4, delay_seconds=at_once) as events:
+        assert await take(events, 2) == [Connected(first=True), START]
+
+
+@pytest.mark.asyncio
+async def test_a_slow_reader_does_not_hold_up_asterisk(asterisk: Asterisk, ari: AriClient) -> None:
+    all_sent = asyncio.Event()
+
+    async def sent(socket: web.WebSocketResponse) -> None:
+        all_sent.set()
+        await stay(socket)
+
+    big = event("StasisStart", args=["x" * 1000])
+    asterisk.scripts = [send(*[big] * 20_000, then=sent)]
+    async with AriEvents(ari) as events:
+        async with asyncio.timeout(30):
+            await all_sent.wait()
+        assert len(await take(events, 20_001)) == 20_001
+
+
+@pytest.mark.asyncio
+async def test_a_second_client_of_the_application_is_warned_about(
+    asterisk: Asterisk, ari: AriClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    asterisk.scripts = [send({"type": "ApplicationReplaced", "application": "my app"})]
+    async with AriEvents(ari) as events:
+        assert (await take(events, 2))[1] == ApplicationReplaced("my app")
+    assert [r.levelno for r in caplog.records if "taken over" in r.getMessage()] == [logging.WARNING]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("script", [stay, deaf, hang_up])
+async def test_close_ends_the_loop_promptly_and_leaves_no_task(
+    asterisk: Asterisk, ari: AriClient, script: Script
+) -> None:
+    """While events are awaited; with a peer that does not answer the close; and between two attempts."""
+    asterisk.scripts = [script]
+    lost = asyncio.Event()
+
+    def delay(attempt: int, jitter: float) -> float:
+        lost.set()
+        return 3600.0
+
+    events = AriEvents(ari, delay_seconds=delay)
+    assert await take(events, 1) == [Connected(first=True)]
+    if script is hang_up:
+        async with asyncio.timeout(10):
+            await lost.wait()
+        await take(events, 1)
+
+    async def read_on() -> list[StreamEvent]:
+        return [item async for item in events]
+
+    reading = asyncio.create_task(read_on())
+    await asyncio.sleep(0)  # it waits for an event now
+    async with asyncio.timeout(3):
+        await events.close()
+        assert await reading == []
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "ARI events"]
+    assert [item async for item in events] == []
+    await events.close()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_close_hangs_up_on_asterisk_even_right_after_opening(
+    asterisk: Asterisk, ari: AriClient, taken: int
+) -> None:
+    ended = asyncio.Event()
+
+    async def until_the_end(socket: web.WebSocketResponse) -> None:
+        await stay(socket)
+        ended.set()
+
+    asterisk.scripts = [until_the_end]
+    async with AriEvents(ari) as events:
+        await take(events, taken)
+    async with asyncio.timeout(10):
+        await ended.wait()
+
+
+@pytest.mark.asyncio
+async def test_close_drops_the_events_that_nobody_took(asterisk: Asterisk, ari: AriClient) -> None:
+    asterisk.scripts = [send(event("StasisStart"), event("StasisEnd"))]
+    events = AriEvents(ari)
+    assert await take(events, 2) == [Connected(first=True), START]
+    await events.close()
+    assert [item async for item in events] == []
+
+
+@pytest.mark.asyncio
+async def test_a_stream_closed_before_it_was_opened_is_empty(asterisk: Asterisk, ari: AriClient) -> None:
+    events = AriEvents(ari)
+    await events.close()
+    assert [item async for item in events] == []
+    assert asterisk.requests == []
+
+
+@pytest.mark.asyncio
+async def test_a_client_closed_under_the_stream_is_told_to_its_reader_rather_than_silence(
+    asterisk: Asterisk,
+) -> None:
+    async with AriClient(asterisk.url, "ari", PASSWORD, "my app") as ari:
+        events = AriEvents(ari, delay_seconds=at_once)
+        await events.open()
+    with pytest.raises(RuntimeError, match="async with AriClient"):
+        await take(events, 4)
+    await events.close()
