@@ -1,0 +1,72 @@
+"""The gate between the caller's audio and the Realtime session: closed, buffering, or open."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from .formats import AudioFormat
+
+GateMode = Literal["closed", "buffer", "open"]
+
+
+class Gate:
+    """Passes the caller's audio to `sink`, keeps it for later, or drops it.
+
+    In order, nothing lost and nothing doubled: what was kept goes out before anything live. Only the limit
+    drops audio that was to be kept, the oldest first, and counts it.
+    """
+
+    def __init__(
+        self, sink: Callable[[bytes], None], audio_format: AudioFormat, *, limit_seconds: float
+    ) -> None:
+        """`limit_seconds` bounds what is kept, so many seconds of audio."""
+        self.mode: GateMode = "closed"
+        self.overflowed_bytes = 0
+        """How much of what was to be kept the limit dropped, in bytes, over the whole call."""
+        self._sink = sink
+        self._limit_bytes = int(limit_seconds * 1000) * audio_format.bytes_per_ms
+        self._piece_bytes = 1000 * audio_format.bytes_per_ms
+        self._kept: deque[bytes] = deque()
+        self._kept_bytes = 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """How much is kept at the moment, in bytes."""
+        return self._kept_bytes
+
+    def push(self, frame: bytes) -> None:
+        """Take in a frame of the caller's audio; of any length."""
+        if self.mode == "open":
+            self._sink(frame)
+        elif self.mode == "buffer":
+            self._kept.append(frame)
+            self._kept_bytes += len(frame)
+            while self._kept_bytes > self._limit_bytes:
+                oldest = self._kept.popleft()
+                self._kept_bytes -= len(oldest)
+                self.overflowed_bytes += len(oldest)
+
+    def set_mode(self, mode: GateMode) -> None:
+        """Close (what was kept is dropped), keep from now on, or flush and pass on live.
+
+        The flush is handed over in pieces of up to a second: thirty messages for half a minute rather than
+        1500, which would hold up every other call's packets.
+        """
+        self.mode = mode
+        if mode == "closed":
+            self._kept.clear()
+            self._kept_bytes = 0
+        elif mode == "open":
+            while self._kept:
+                self._sink(self._next_piece())
+
+    def _next_piece(self) -> bytes:
+        frames = [self._kept.popleft()]
+        size = len(frames[0])
+        while self._kept and size + len(self._kept[0]) <= self._piece_bytes:
+            frames.append(self._kept.popleft())
+            size += len(frames[-1])
+        self._kept_bytes -= size
+        return b"".join(frames)

@@ -1,0 +1,260 @@
+"""The pacer: even packets, no drift, no burst."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from offhook.media.pacer import Paced, Pacer, Quarters
+
+
+class Speaker:
+    """A call with so many frames to send."""
+
+    def __init__(self, frames: int = 1_000_000) -> None:
+        self.frames = frames
+        self.sent: list[int] = []
+
+    def send_next(self, at_ms: int) -> bool:
+        if not self.frames:
+            return False
+        self.frames -= 1
+        self.sent.append(at_ms)
+        return True
+
+
+def run(quarters: Quarters, now: float) -> list[tuple[Paced, int]]:
+    return list(quarters.due(now))
+
+
+def test_a_call_sends_every_20_ms_from_the_next_tick_on() -> None:
+    quarters, call = Quarters(start=100.0), Speaker()
+    quarters.add(call, 100.0121)
+    assert quarters.deadline == pytest.approx(100.015)
+    assert run(quarters, 100.0149) == []
+    assert run(quarters, 100.0151) == [(call, 15)]
+    assert quarters.deadline == pytest.approx(100.035)
+    assert run(quarters, 100.0353) == [(call, 35)]
+
+
+def test_calls_that_come_at_different_times_are_in_different_quarters() -> None:
+    quarters = Quarters(start=0.0)
+    calls = [Speaker() for _ in range(4)]
+    for number, call in enumerate(calls):
+        quarters.add(call, 0.001 + 0.005 * number)
+    assert [at_ms for _, at_ms in run(quarters, 0.0201)] == [5, 10, 15, 20]
+    assert run(quarters, 0.0249) == []
+
+
+def test_adding_again_keeps_the_place() -> None:
+    quarters, call = Quarters(start=0.0), Speaker()
+    assert quarters.add(call, 0.0)
+    assert not quarters.add(call, 0.007)
+    assert run(quarters, 0.024) == [(call, 5)]
+    assert len(quarters) == 1
+
+
+def test_without_calls_there_is_no_deadline() -> None:
+    quarters, call = Quarters(start=0.0), Speaker()
+    assert quarters.deadline is None
+    quarters.add(call, 0.0)
+    quarters.discard(call)
+    quarters.discard(call)
+    assert quarters.deadline is None
+    assert run(quarters, 1.0) == []
+
+
+def test_an_hour_has_no_drift() -> None:
+    quarters, call = Quarters(start=12345.678), Speaker()
+    quarters.add(call, 12345.678)
+    deadline = 0.0
+    for _ in range(3600 * 50):
+        deadline = quarters.deadline or 0.0
+        assert len(run(quarters, deadline)) == 1
+    assert deadline == pytest.approx(12345.678 + 3600 - 0.015, abs=1e-6)
+
+
+def test_a_late_tick_is_caught_up_and_the_next_is_on_time() -> None:
+    quarters, call = Quarters(start=0.0), Speaker()
+    quarters.add(call, 0.0)
+    assert [at_ms for _, at_ms in run(quarters, 0.032)] == [5, 25]
+    assert quarters.deadline == pytest.approx(0.045)
+    assert quarters.skipped == 0
+
+
+def test_after_a_stall_there_are_two_frames_at_most_and_the_clock_is_shifted() -> None:
+    quarters, call = Quarters(start=0.0), Speaker()
+    quarters.add(call, 0.0)
+    run(quarters, 0.006)
+    assert [at_ms for _, at_ms in run(quarters, 0.506)] == [485, 505]
+    assert quarters.skipped > 0
+    assert quarters.deadline == pytest.approx(0.525)
+
+
+def test_no_stall_however_long_makes_a_burst() -> None:
+    for stall_ms in range(1, 200):
+        quarters = Quarters(start=0.0)
+        calls = [Speaker() for _ in range(4)]
+        for number, call in enumerate(calls):
+            quarters.add(call, 0.001 + 0.005 * number)
+        run(quarters, 0.0201)
+        due = run(quarters, 0.0201 + stall_ms / 1000)
+        for call in calls:
+            times = [at_ms for source, at_ms in due if source is call]
+            assert len(times) <= 2
+            assert all((at_ms - calls.index(call) * 5 - 5) % 20 == 0 for at_ms in times), (
+                "it keeps its quarter"
+            )
+
+
+def test_an_idle_time_is_no_stall() -> None:
+    quarters, call = Quarters(start=0.0), Speaker()
+    quarters.add(call, 0.0)
+    run(quarters, 0.006)
+    quarters.discard(call)
+    quarters.add(call, 50.0011)
+    assert quarters.deadline == pytest.approx(50.005)
+    assert run(quarters, 50.0051) == [(call, 50_005)]
+    assert quarters.skipped == 0
+
+
+def test_calls_may_come_and_go_while_frames_are_sent() -> None:
+    quarters = Quarters(start=0.0)
+    first, second, third = Speaker(), Speaker(), Speaker()
+    quarters.add(first, 0.0)
+    quarters.add(second, 0.0)
+    seen = []
+    for source, at_ms in quarters.due(0.006):
+        seen.append((source, at_ms))
+        quarters.discard(second)
+        quarters.add(third, 0.006)
+    assert seen == [(first, 5)]
+    assert run(quarters, 0.011) == [(third, 10)]
+
+
+class FakeLoop:
+    """The two methods of an event loop that the pacer uses, on a clock that the test turns."""
+
+    class Handle:
+        def __init__(self, when: float, call: Callable[[], None]) -> None:
+            self._when, self.call, self.cancelled = when, call, False
+
+        def when(self) -> float:
+            return self._when
+
+        def cancel(self) -> None:
+            self.cancelled = True
+
+    def __init__(self) -> None:
+        self.now = 7.0
+        self.handles: list[FakeLoop.Handle] = []
+        self.wake_ups = 0
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, call: Callable[[], None]) -> Handle:
+        handle = self.Handle(when, call)
+        self.handles.append(handle)
+        return handle
+
+    @property
+    def waiting(self) -> list[Handle]:
+        return [handle for handle in self.handles if not handle.cancelled]
+
+    def run_until(self, end: float) -> None:
+        while due := sorted((h for h in self.waiting if h.when() <= end), key=lambda h: h.when()):
+            self.handles.remove(due[0])
+            self.now = max(self.now, due[0].when())
+            self.wake_ups += 1
+            due[0].call()
+        self.now = end
+
+
+def paced(loop: FakeLoop, **options: Any) -> Pacer:
+    return Pacer(loop=cast("asyncio.AbstractEventLoop", loop), **options)
+
+
+def test_one_timer_paces_all_calls() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    calls = [Speaker() for _ in range(100)]
+    for number, call in enumerate(calls):
+        loop.run_until(7.0 + number * 0.0002)
+        pacer.add(call)
+        assert len(loop.waiting) == 1
+    loop.run_until(8.0)
+    assert len(loop.waiting) == 1
+    assert loop.wake_ups <= 200
+    assert all(49 <= len(call.sent) <= 50 for call in calls)
+    assert all(b - a == 20 for call in calls for a, b in zip(call.sent, call.sent[1:], strict=False))
+
+
+def test_a_new_call_does_not_wait_for_the_timer_of_another() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    pacer.add(Speaker())
+    loop.run_until(7.006)
+    late = Speaker()
+    pacer.add(late)
+    loop.run_until(7.0101)
+    assert late.sent == [10]
+
+
+def test_a_call_with_nothing_to_send_leaves_and_the_timer_rests() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    pacer.add(Speaker(frames=2))
+    loop.run_until(9.0)
+    assert len(pacer) == 0
+    assert loop.waiting == []
+    assert loop.wake_ups == 3
+
+
+def test_a_call_that_fails_is_dropped_and_told_and_the_others_go_on() -> None:
+    class Broken(Speaker):
+        def send_next(self, at_ms: int) -> bool:
+            raise RuntimeError("broken")
+
+    failures: list[tuple[Paced, str]] = []
+    loop = FakeLoop()
+    pacer = paced(loop, on_error=lambda source, error: failures.append((source, str(error))))
+    broken, good = Broken(), Speaker()
+    pacer.add(broken)
+    pacer.add(good)
+    loop.run_until(7.1)
+    assert failures == [(broken, "broken")]
+    assert len(good.sent) == 5
+
+
+def test_discarding_and_closing_send_nothing_more() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    one, other = Speaker(), Speaker()
+    pacer.add(one)
+    pacer.add(other)
+    pacer.discard(one)
+    loop.run_until(7.05)
+    assert one.sent == []
+    pacer.close()
+    pacer.close()
+    pacer.add(Speaker())
+    sent = len(other.sent)
+    loop.run_until(8.0)
+    assert len(other.sent) == sent
+    assert loop.waiting == []
+
+
+def test_a_stall_is_told() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    call = Speaker()
+    pacer.add(call)
+    loop.run_until(7.006)
+    loop.now = 7.5
+    loop.run_until(7.5)
+    assert call.sent == [5, 465, 485]
+    assert pacer.skipped_ms == pytest.approx(455, abs=5)
