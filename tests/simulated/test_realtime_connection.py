@@ -1,0 +1,236 @@
+"""The WebSocket to a Realtime server: alive or not, drained or not, encrypted, on either event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from offhook.realtime.connection import ConnectError, Connection, connect
+from offhook.realtime.endpoint import Endpoint
+from offhook.realtime.health import Health
+from scripted_realtime import FRAME
+
+
+@dataclass
+class Ends:
+    """What a connection reported."""
+
+    messages: list[bytes] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def message(self, payload: bytes) -> None:
+        self.messages.append(payload)
+        self.news.set()
+
+    def close(self, reason: str) -> None:
+        self.closed.append(reason)
+        self.news.set()
+
+    async def changed(self) -> None:
+        await asyncio.wait_for(self.news.wait(), 10)
+        self.news.clear()
+
+    async def connect(
+        self, port: int, *, health: Health | None = None, tls: ssl.SSLContext | None = None
+    ) -> Connection:
+        scheme = "ws" if tls is None else "wss"
+        host = "127.0.0.1" if tls is None else "localhost"
+        target = Endpoint(
+            f"{scheme}://{host}:{port}/v1/realtime?model=m", {"Authorization": "Bearer sk-secret"}
+        )
+        return await connect(target, on_message=self.message, on_closed=self.close, health=health, tls=tls)
+
+
+async def echo(socket: ServerConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        async for message in socket:
+            await socket.send(message)
+
+
+@contextlib.asynccontextmanager
+async def deaf_server() -> AsyncIterator[int]:
+    """A server that answers the handshake, and from then on neither reads nor writes; yields its port."""
+
+    async def handler(socket: ServerConnection) -> None:
+        socket.transport.pause_reading()
+        try:
+            await asyncio.Future()
+        finally:
+            socket.transport.abort()
+
+    server = await serve(handler, "127.0.0.1", 0, ping_interval=None)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close(close_connections=False)
+        for connection in server.connections:
+            connection.transport.abort()
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_answers_pings_stays() -> None:
+    health = Health(0.0, ping_seconds=0.05, dead_seconds=0.5, check_seconds=0.02)
+    async with serve(echo, "127.0.0.1", 0, ping_interval=None) as server:
+        ends = Ends()
+        connection = await ends.connect(server.sockets[0].getsockname()[1], health=health)
+        first = health.last_received
+        await asyncio.sleep(1)
+        assert ends.closed == []
+        assert health.last_received > first
+        await connection.close()
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_has_died_is_found() -> None:
+    health = Health(0.0, ping_seconds=0.05, dead_seconds=0.2, check_seconds=0.02)
+    async with deaf_server() as port:
+        ends = Ends()
+        await ends.connect(port, health=health)
+        await ends.changed()
+        assert ends.closed == [f"127.0.0.1:{port} has been silent for 0.2 s"]
+
+
+@pytest.mark.asyncio
+async def test_the_peers_pings_are_answered() -> None:
+    async with serve(echo, "127.0.0.1", 0, ping_interval=0.05, ping_timeout=0.2) as server:
+        ends = Ends()
+        connection = await ends.connect(server.sockets[0].getsockname()[1])
+        await asyncio.sleep(0.6)
+        assert ends.closed == []
+        await connection.close()
+
+
+@pytest.mark.asyncio
+async def test_audio_that_is_not_taken_ends_the_connection_with_the_count() -> None:
+    health = Health(0.0, stall_bytes=64 * 1024, stall_seconds=0.1, check_seconds=0.02)
+    async with deaf_server() as port:
+        ends = Ends()
+        connection = await ends.connect(port, health=health)
+        while not ends.closed:
+            for _ in range(100):
+                connection.append(FRAME)
+            await asyncio.sleep(0)
+        [reason] = ends.closed
+        words = reason.split()
+        assert reason.startswith(f"127.0.0.1:{port} takes no audio: ")
+        assert reason.endswith("ms of the caller's audio) undelivered after 0.1 s")
+        waiting_bytes, audio_ms = int(words[words.index("bytes") - 1]), int(words[words.index("ms") - 1])
+        # A frame of 20 ms makes 269 bytes on the wire.
+        assert waiting_bytes > 64 * 1024
+        assert audio_ms == pytest.approx(waiting_bytes / 269 * 20, rel=0.01)
+
+
+@pytest.mark.asyncio
+async def test_what_the_peer_does_not_read_waits_with_us_and_not_in_the_kernel() -> None:
+    async with deaf_server() as port:
+        connection = await Ends().connect(port)
+        for _ in range(100_000):
+            connection.append(FRAME)
+        await asyncio.sleep(0.1)
+        # The peer's own buffer holds some 60 kB; without TCP_NOTSENT_LOWAT, ours would hide 4 MB.
+        assert connection.waiting_bytes > 26_500_000
+        connection.abort()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("pause", [False, True])
+async def test_close_is_prompt_and_leaves_nothing(pause: bool) -> None:
+    loop = asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as stack:
+        if pause:
+            port = await stack.enter_async_context(deaf_server())
+        else:
+            server = await stack.enter_async_context(serve(echo, "127.0.0.1", 0))
+            port = server.sockets[0].getsockname()[1]
+        ends = Ends()
+        connection = await ends.connect(port)
+        if pause:
+            for _ in range(50_000):
+                connection.append(FRAME)
+        started = loop.time()
+        await connection.close()
+        await connection.close()
+        assert loop.time() - started < 1
+        assert ends.closed == []
+        connection.append(FRAME)
+        connection.send(b"{}")
+        assert connection.waiting_bytes == 0
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost and its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    path = tmp_path_factory.mktemp("tls")
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    subprocess.run(
+        [
+            openssl,
+            *command.split(),
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            "key",
+            "-out",
+            "cert",
+        ],
+        cwd=path,
+        check=True,
+        capture_output=True,
+    )
+    both = path / "both.pem"
+    both.write_bytes((path / "key").read_bytes() + (path / "cert").read_bytes())
+    return both
+
+
+def server_tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def _there_and_back(certificate: Path) -> None:
+    """Send audio over TLS, get it back, close."""
+    async with serve(echo, "localhost", 0, ssl=server_tls(certificate)) as server:
+        ends = Ends()
+        trust = ssl.create_default_context(cafile=str(certificate))
+        connection = await ends.connect(server.sockets[0].getsockname()[1], tls=trust)
+        for _ in range(200):
+            connection.append(FRAME)
+        while len(ends.messages) < 200:
+            await ends.changed()
+        assert {json.loads(message)["type"] for message in ends.messages} == {"input_audio_buffer.append"}
+        await connection.close()
+        assert ends.closed == []
+
+
+@pytest.mark.asyncio
+async def test_audio_goes_over_tls(certificate: Path) -> None:
+    await _there_and_back(certificate)
+
+
+def test_audio_goes_over_tls_on_uvloop(certificate: Path) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_there_and_back(certificate))
+
+
+@pytest.mark.asyncio
+async def test_an_untrusted_certificate_is_refused(certificate: Path) -> None:
+    async with serve(echo, "localhost", 0, ssl=server_tls(certificate)) as server:
+        with pytest.raises(ConnectError, match=r"no secure connection to localhost:.*: self-signed cert"):
+            await Ends().connect(server.sockets[0].getsockname()[1], tls=ssl.create_default_context())
