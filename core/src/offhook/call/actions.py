@@ -8,9 +8,8 @@ the console and the journal to show.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from .outcome import EndCause, Outcome
 
@@ -43,7 +42,12 @@ class Finish:
 
     cause: EndCause
     reason: str = ""
+    """A sentence about what went wrong, for people."""
     digits: str = ""
+    """What the keypad collected, terminator left out."""
+    context: str = ""
+    extension: str = ""
+    """Where the dialplan goes on; empty: at the step after `Stasis()`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +66,6 @@ class ClearTimer:
 
     name: str
     owner: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Start asynchronous work; its end comes back to the same part as `Ran`. Cancelled at the call's end."""
-
-    name: str
-    function: Callable[[], Awaitable[Any]]
-    timeout_seconds: float = 10.0
 
 
 # --- Commands to Asterisk ----------------------------------------------------------------------------
@@ -143,8 +138,6 @@ class CloseStream:
 @dataclass(frozen=True, slots=True)
 class UpdateStream:
     """Send the session's settings again (`session.update`), after the operator changed some."""
-
-    changes: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +222,6 @@ Action = (
     | Finish
     | StartTimer
     | ClearTimer
-    | Run
     | ConnectMedia
     | Play
     | StopPlayback

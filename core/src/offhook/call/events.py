@@ -8,7 +8,10 @@ plain data only, and carry no time: the time of an event is the `now` that it is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from offhook.settings import Settings
 
 # --- The channel and its media (ARI) -----------------------------------------------------------------
 
@@ -31,6 +34,8 @@ class MediaFailed:
     """No audio path could be had, or it broke; `reason` is a sentence for people."""
 
     reason: str
+    overload: bool = False
+    """The host has no room for another call (every RTP port is in use)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +245,12 @@ class OperatorHangup:
 
 @dataclass(frozen=True, slots=True)
 class SettingsChanged:
-    """The operator changed session settings of this running call; `changes` are dotted leaf → value."""
+    """The operator changed session settings of this running call."""
 
+    settings: Settings
+    """All settings of the call, the changes among them."""
     changes: tuple[tuple[str, Any], ...]
+    """What was changed: leaf name → value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,15 +261,6 @@ class EndRequested:
     context: str = ""
     extension: str = ""
     """Where the dialplan goes on; empty: at the step after `Stasis()`."""
-
-
-@dataclass(frozen=True, slots=True)
-class PluginFailed:
-    """A plugin's part raised or returned nonsense and was dropped; `role` is the part's place in the call."""
-
-    plugin: str
-    role: Literal["activation", "keypad"]
-    reason: str
 
 
 # --- What only parts see -----------------------------------------------------------------------------
@@ -287,23 +286,6 @@ class TimerExpired:
     """A timer ran out. A part sees only those that it started itself."""
 
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """The work that a part started with `Run` ended; exactly one of `result` and `error` is set."""
-
-    name: str
-    result: Any = None
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PluginEvent:
-    """Something a plugin's audio tap or background work tells the parts of this call."""
-
-    name: str
-    data: Any = None
 
 
 Event = (
@@ -336,10 +318,7 @@ Event = (
     | OperatorHangup
     | SettingsChanged
     | EndRequested
-    | PluginFailed
     | Started
     | GreetingFinished
     | TimerExpired
-    | Ran
-    | PluginEvent
 )

@@ -1,0 +1,236 @@
+"""One call, decided: `handle(event, now) -> actions`, `tick(now) -> actions`, `deadline`. No I/O, no clock.
+
+How an event travels:
+1. `CallState.note` takes the fact in.
+2. Each part answers with actions, in this order: the activation mode (until it has activated), the keypad
+   handler, then the core's own parts. A part is asked again only after its last action was carried out.
+3. Requests (`Activate`, `Interrupt`, `Silence`, `Finish`) are turned into commands here and nowhere else;
+   commands change the state at once and go out to the runner.
+
+The two rules of the house: after `End` there is silence (no action, no timer), and an action is emitted only
+while what it needs is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+from . import actions as do
+from . import events as ev
+from .answering import Answering, silence, stop_prompts
+from .conversation import Conversation
+from .endpointing import together
+from .listening import Listening, activate
+from .outcome import EndCause, Outcome, decide
+from .part import Part
+from .recognition import Recognition
+from .setup import Setup, UnknownMode
+from .state import GREETING, CallState, CallView, Phase
+from .timers import ACTIVATION, CALL, KEYPAD, SPEECH
+from .tool_calls import ToolCalls
+
+if TYPE_CHECKING:
+    from offhook.settings import Settings
+
+
+class _CorePart(Protocol):
+    def on(self, event: ev.Event, state: CallState) -> Iterable[do.Action]: ...
+
+
+class Call:
+    """The deciding half of one call.
+
+    `activation` is the mode's part (None: no installed plugin has the mode, and the call ends with
+    `config_error`); `keypad` handles digits (None: digits are ignored). Times are seconds on one monotonic
+    clock of the caller's choice.
+    """
+
+    def __init__(
+        self, call_id: str, settings: Settings, *, activation: Part | None, keypad: Part | None = None
+    ) -> None:
+        self.state = CallState(call_id, settings)
+        self.view = CallView(self.state)
+        self.outcome: Outcome | None = None
+        self._activation = activation or UnknownMode()
+        self._keypad = keypad
+        kind: _CorePart = Recognition() if self.state.recognition else Conversation()
+        self._core: tuple[_CorePart, ...] = (Setup(), Listening(), Answering(), ToolCalls(), kind)
+
+    # --- The contract -----------------------------------------------------------------------------
+
+    def handle(self, event: ev.Event, now: float) -> list[do.Action]:
+        """Take in one event at time `now`; the actions are to be carried out in order."""
+        self.state.now = now
+        out: list[do.Action] = []
+        waiting = deque([event])
+        while waiting and not self.ended:
+            event = waiting.popleft()
+            self.state.note(event)
+            self._ask_parts(event, out)
+            waiting.extend(self._following(event))
+        return out
+
+    def tick(self, now: float) -> list[do.Action]:
+        """Let every timer that is due by `now` expire; the actions are to be carried out in order."""
+        self.state.now = now
+        out: list[do.Action] = []
+        while not self.ended and (key := self.state.timers.pop_expired(now)):
+            owner, name = key
+            self._ask_parts(ev.TimerExpired(name), out, owner)
+        return out
+
+    @property
+    def deadline(self) -> float | None:
+        """When `tick` is due next, or None."""
+        return self.state.timers.deadline
+
+    @property
+    def ended(self) -> bool:
+        return self.outcome is not None
+
+    # --- Asking -----------------------------------------------------------------------------------
+
+    def _ask_parts(self, event: ev.Event, out: list[do.Action], timer_owner: str = "") -> None:
+        state = self.state
+        if timer_owner in ("", ACTIVATION) and state.phase in (Phase.ARRIVING, Phase.WAITING):
+            self._perform(self._activation.on(event, self.view), ACTIVATION, out)
+        if self._keypad and timer_owner in ("", KEYPAD) and not self.ended:
+            self._perform(self._keypad.on(event, self.view), KEYPAD, out)
+        if timer_owner in ("", SPEECH, CALL):
+            for part in self._core:
+                if self.ended:
+                    return
+                self._perform(part.on(event, state), "", out)
+
+    def _following(self, event: ev.Event) -> Iterable[ev.Event]:
+        """Events that follow from others by themselves."""
+        match event:
+            case ev.MediaReady():
+                yield ev.Started(greeting=bool(self.state.settings.recognition.greeting_audio_path))
+            case ev.PlaybackFinished(playback_id=playback_id, failed=failed) if playback_id == GREETING:
+                yield ev.GreetingFinished(failed)
+            case _:
+                pass
+
+    # --- Carrying out -----------------------------------------------------------------------------
+
+    def _perform(self, actions: Iterable[do.Action], owner: str, out: list[do.Action]) -> None:
+        for action in actions:
+            match action:
+                case do.Activate():
+                    self._perform(activate(self.state), "", out)
+                case do.Buffer():
+                    if self.state.gate == "closed" and self.state.phase is Phase.WAITING:
+                        self._perform([do.SetGate("buffer")], "", out)
+                case do.Interrupt():
+                    self._perform(self._interrupt(), "", out)
+                case do.Silence():
+                    self._perform(silence(self.state), "", out)
+                case do.Finish():
+                    self._finish(action, out)
+                case _:
+                    self._command(action, owner, out)
+            if self.ended:
+                return
+
+    def _command(self, action: do.Action, owner: str, out: list[do.Action]) -> None:
+        """Let a command change the state, and send it out."""
+        state = self.state
+        match action:
+            case do.StartTimer(name=name, seconds=seconds, owner=given):
+                action = do.StartTimer(name, seconds, given or owner)
+                if seconds <= 0:
+                    return
+                state.timers.start(action.owner, name, now=state.now, seconds=seconds)
+            case do.ClearTimer(name=name, owner=given):
+                action = do.ClearTimer(name, given or owner)
+                if not state.timers.clear(action.owner, name):
+                    return
+            case do.SetGate(mode=mode):
+                if state.gate == mode:
+                    return
+                state.gate = mode
+            case do.Play(playback_id=playback_id):
+                state.playing.add(playback_id)
+            case do.StopPlayback(playback_id=playback_id):
+                if playback_id not in state.playing:
+                    return
+            case do.SetTalkDetect():
+                action = together(state.talk_detect, action)
+                if action == state.talk_detect:
+                    return
+                state.talk_detect = action
+            case do.RemoveTalkDetect():
+                state.talk_detect = None
+                state.talking = False
+            case do.OpenStream():
+                state.stream = "opening"
+            case do.CloseStream():
+                state.stream = "closed"
+                state.response_id = ""
+                state.speaking = False
+            case (
+                do.UpdateStream()
+                | do.SendText()
+                | do.CommitInput()
+                | do.CreateResponse()
+                | do.CancelResponse()
+                | do.SendToolOutput()
+            ):
+                if state.stream != "open":
+                    return
+            case _:
+                pass
+        out.append(action)
+
+    def _interrupt(self) -> Iterable[do.Action]:
+        """The keypad takes over (the original's DTMF mode): nobody listens, no speech timer runs."""
+        state = self.state
+        if state.phase in (Phase.KEYPAD, Phase.ENDED):
+            return
+        state.phase = Phase.KEYPAD
+        for owner, name in state.timers.running():
+            if owner in (ACTIVATION, SPEECH) or name == "conversationIdle":
+                yield do.ClearTimer(name, owner)
+        yield do.SetGate("closed")
+        yield from stop_prompts(state)
+        if state.stream != "closed":
+            yield do.CloseStream()
+        if state.unheard:
+            yield do.StopPlayout()
+        if state.talk_detect:
+            yield do.RemoveTalkDetect()
+
+    def _finish(self, finish: do.Finish, out: list[do.Action]) -> None:
+        """End the call: no timer is left, and `End` is the last action that ever comes."""
+        state = self.state
+        if finish.digits:
+            state.digits = finish.digits
+        for owner, name in state.timers.running():
+            self._command(do.ClearTimer(name, owner), owner, out)
+        self._command(do.SetGate("closed"), "", out)
+        if state.unheard:
+            self._command(do.StopPlayout(), "", out)
+        if state.stream != "closed":
+            self._command(do.CloseStream(), "", out)
+        self.outcome = decide(
+            state.call_id,
+            finish.cause,
+            recognition=state.recognition,
+            transcripts=state.spoken_turns(),
+            digits=state.digits,
+            reason=finish.reason,
+        )
+        state.phase = Phase.ENDED
+        settings = state.settings.call
+        out.append(
+            do.End(
+                self.outcome,
+                # A transfer names where the dialplan goes on, whatever endAction says.
+                "continue" if finish.cause is EndCause.TRANSFER else settings.end_action,
+                finish.context or settings.result_context,
+                finish.extension or settings.result_extension,
+            )
+        )

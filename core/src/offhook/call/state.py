@@ -1,0 +1,194 @@
+"""The facts of one call, as its events tell them: what stands, who speaks, what was said.
+
+`CallState.note` takes each event in before anybody decides about it, so that every part looks at the same
+facts. Decisions are made elsewhere (`setup.py`, `listening.py`, `conversation.py` …); parts from plugins see
+the facts through the read-only `CallView`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from . import events as ev
+from .actions import SetTalkDetect
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from offhook.settings import Settings
+
+GREETING = "greeting"
+"""The playback id of the greeting."""
+
+
+class Phase(StrEnum):
+    """Where a call stands. It only ever moves forward."""
+
+    ARRIVING = "arriving"
+    """Answering the channel and connecting its audio."""
+    WAITING = "waiting"
+    """The audio stands; the activation mode has not decided to listen yet."""
+    OPENING = "opening"
+    """The mode has decided; the Realtime session is not open yet. The caller's audio is kept."""
+    LISTENING = "listening"
+    """The caller's audio goes to the provider live."""
+    KEYPAD = "keypad"
+    """The keypad took over: digits are collected, nobody listens."""
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class CallState:
+    """Everything that is known of a call; changed by `note` and by `Call` alone."""
+
+    call_id: str
+    settings: Settings
+    now: float = 0.0
+    phase: Phase = Phase.ARRIVING
+    timers: Timers = field(default_factory=Timers)
+
+    playing: set[str] = field(default_factory=set)
+    """Ids of the prompts that Asterisk plays or was asked to play."""
+    talk_detect: SetTalkDetect | None = None
+    """What Asterisk's TALK_DETECT is set to."""
+    talking: bool = False
+    """Asterisk hears the caller."""
+
+    stream: Literal["closed", "opening", "open"] = "closed"
+    gate: Literal["closed", "buffer", "open"] = "closed"
+
+    speaking: bool = False
+    """The provider hears the caller."""
+    speech_heard: bool = False
+    """The caller was heard at least once since listening began (by the provider)."""
+    transcripts: dict[str, str] = field(default_factory=dict)
+    """The caller's finished items, in order: item id → text."""
+    interim: dict[str, str] = field(default_factory=dict)
+    """The caller's items that have no final transcript yet: item id → text so far."""
+
+    response_id: str = ""
+    """The response that the model is making, or empty."""
+    tool_calls: set[str] = field(default_factory=set)
+    """Function calls that run or whose response is still to be asked for."""
+    unheard: dict[str, str] = field(default_factory=dict)
+    """Spoken items not yet played to their end: item id → response id."""
+
+    digits: str = ""
+
+    @property
+    def recognition(self) -> bool:
+        return self.settings.call.session_kind == "recognition"
+
+    @property
+    def answering(self) -> bool:
+        """The model is making a response, or the caller is still hearing one."""
+        return bool(self.response_id or self.unheard)
+
+    @property
+    def activated(self) -> bool:
+        return self.phase in (Phase.OPENING, Phase.LISTENING)
+
+    def spoken_turns(self) -> list[str]:
+        """The caller's turns so far, oldest first; a turn that is still interim counts as it stands."""
+        return [*self.transcripts.values(), *self.interim.values()]
+
+    def note(self, event: ev.Event) -> None:
+        """Take in what happened."""
+        match event:
+            case ev.PlaybackFinished(playback_id=playback_id):
+                self.playing.discard(playback_id)
+            case ev.TalkingStarted():
+                self.talking = True
+            case ev.TalkingFinished():
+                self.talking = False
+            case ev.StreamOpened():
+                self.stream = "open"
+            case ev.StreamFailed():
+                self.stream = "closed"
+                self.speaking = False
+                self.response_id = ""
+            case ev.SpeechStarted():
+                self.speaking = self.speech_heard = True
+            case ev.SpeechStopped():
+                self.speaking = False
+            case ev.InterimTranscript(item_id=item_id, text=text):
+                self.speech_heard = True
+                if item_id not in self.transcripts:
+                    self.interim[item_id] = text
+            case ev.FinalTranscript(item_id=item_id, text=text):
+                self.speech_heard = True
+                self.interim.pop(item_id, None)
+                self.transcripts[item_id] = text
+            case ev.TranscriptFailed(item_id=item_id):
+                self.interim.pop(item_id, None)
+            case ev.ResponseStarted(response_id=response_id):
+                self.response_id = response_id
+            case ev.ResponseDone(response_id=response_id):
+                if self.response_id == response_id:
+                    self.response_id = ""
+            case ev.AnswerAudioStarted(response_id=response_id, item_id=item_id):
+                self.unheard[item_id] = response_id
+            case ev.AnswerPlayed(item_id=item_id):
+                self.unheard.pop(item_id, None)
+            case ev.PlayoutStopped():
+                self.unheard.clear()
+            case ev.SettingsChanged(settings=settings):
+                self.settings = settings
+            case _:
+                pass
+
+
+class CallView:
+    """What a part may know of its call: read-only, and always up to date."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: CallState) -> None:
+        self._state = state
+
+    @property
+    def call_id(self) -> str:
+        return self._state.call_id
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this call, all layers merged."""
+        return self._state.settings
+
+    @property
+    def now(self) -> float:
+        """The time of the event at hand, in seconds on a monotonic clock."""
+        return self._state.now
+
+    @property
+    def phase(self) -> Phase:
+        return self._state.phase
+
+    @property
+    def greeting_playing(self) -> bool:
+        return GREETING in self._state.playing
+
+    @property
+    def prompts_playing(self) -> bool:
+        """Asterisk plays a prompt to the caller, the greeting included."""
+        return bool(self._state.playing)
+
+    @property
+    def answering(self) -> bool:
+        """The model is making a response, or the caller is still hearing one."""
+        return self._state.answering
+
+    @property
+    def caller_speaking(self) -> bool:
+        """The provider, or Asterisk where TALK_DETECT is set, hears the caller."""
+        return self._state.speaking or self._state.talking
+
+    @property
+    def transcripts(self) -> Sequence[str]:
+        """The caller's turns so far, oldest first."""
+        return self._state.spoken_turns()
+
+    def timer_runs(self, name: str) -> bool:
+        return any(name == running for _, running in self._state.timers.running())
