@@ -1,0 +1,150 @@
+"""Live events for everybody who watches (`WS /logs`): cheap for the host, and nobody slow holds up another.
+
+The host calls `Feed.publish` with each event that it has handed to a call; without a subscriber that costs
+one comparison. Each subscriber has its own bounded queue of finished JSON texts; one that does not read fast
+enough loses events and is told how many, with a fresh list of the calls so that it can catch up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from offhook.call.actions import Action
+from offhook.call.events import Event
+from offhook.call.record import CallRecord
+
+from .envelopes import Told, changes_status, status_update, tell
+from .record_json import listed, timestamp
+
+log = logging.getLogger("offhook.console")
+
+QUEUE_LIMIT: Final = 1000
+"""Events kept for one subscriber that is slow to read."""
+
+
+class Subscriber:
+    """One who watches: a bounded queue of JSON texts, read with `next`."""
+
+    def __init__(self, feed: Feed, limit: int) -> None:
+        self._feed = feed
+        self._limit = limit
+        self._queue: deque[str] = deque()
+        self._lost = 0
+        self._filled = asyncio.Event()
+
+    def offer(self, text: str) -> None:
+        """Queue a text, or count it as lost. After a loss nothing is queued until the queue has run empty, so
+        that the reader gets one gap and one count, not many."""
+        if self._lost or len(self._queue) >= self._limit:
+            self._lost += 1
+        else:
+            self._queue.append(text)
+        self._filled.set()
+
+    def take(self) -> str | None:
+        """The next text, or None if there is none yet."""
+        if self._queue:
+            return self._queue.popleft()
+        if not self._lost:
+            return None
+        lost, self._lost = self._lost, 0
+        self._queue.append(self._feed.active_calls())
+        return envelope(None, datetime.now(UTC), Told("events_lost", "CONSOLE", {"count": lost}, "WARN"))
+
+    async def next(self) -> str:
+        """The next text; waits for it."""
+        while (text := self.take()) is None:
+            self._filled.clear()
+            await self._filled.wait()
+        return text
+
+
+class Feed:
+    """Turns what happens on calls into envelopes and hands them to the subscribers.
+
+    `calls` tells the calls that there are, each time it is asked: call id → record.
+    """
+
+    def __init__(self, calls: Callable[[], Mapping[str, CallRecord]]) -> None:
+        self._calls = calls
+        self._subscribers: set[Subscriber] = set()
+
+    @property
+    def watched(self) -> bool:
+        """True while somebody watches."""
+        return bool(self._subscribers)
+
+    def publish(
+        self, call_id: str, now: float, event: Event | None, actions: Sequence[Action], record: CallRecord
+    ) -> None:
+        """Show an event (None: time passed) and the actions that followed.
+
+        To be called after `record.apply` with the same arguments, in the event loop's thread; `record` is
+        among the host's calls by then. Never raises, never waits.
+        """
+        if not self._subscribers:
+            return
+        try:
+            moment = record.when(now)
+            for told in tell(event, actions, record):
+                self._send(call_id, moment, told)
+            if changes_status(event, actions):
+                self._send(call_id, moment, status_update(record))
+                self._offer(self.active_calls())
+        except Exception:
+            # A mistake in showing a call must never become a mistake in the call.
+            log.exception("an event could not be shown", extra={"call_id": call_id})
+
+    def released(self, call_id: str, now: float, record: CallRecord) -> None:
+        """Show that everything that an ended call held is free, and its channel has left Stasis."""
+        if not self._subscribers:
+            return
+        moment = record.when(now)
+        self._send(call_id, moment, Told("call_cleanup_completed", "CALL", {}))
+        self._send(call_id, moment, Told("call_stasis_end", "ARI", {}))
+
+    @contextmanager
+    def subscribe(self, limit: int = QUEUE_LIMIT) -> Iterator[Subscriber]:
+        """Watch from now on; the first text is the list of active calls."""
+        subscriber = Subscriber(self, limit)
+        subscriber.offer(self.active_calls())
+        self._subscribers.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+
+    def active_calls(self) -> str:
+        """The envelope `active_calls_list`."""
+        calls = [listed(record) for record in self._calls().values() if record.live]
+        return envelope(None, datetime.now(UTC), Told("active_calls_list", "CALL", calls))
+
+    def _send(self, call_id: str, moment: datetime, told: Told) -> None:
+        self._offer(envelope(call_id, moment, told))
+
+    def _offer(self, text: str) -> None:
+        for subscriber in self._subscribers:
+            subscriber.offer(text)
+
+
+def envelope(call_id: str | None, moment: datetime, told: Told) -> str:
+    """The original's envelope as JSON text."""
+    return json.dumps(
+        {
+            "type": told.type,
+            "callId": call_id,
+            "timestamp": timestamp(moment),
+            "source": told.source,
+            "payload": told.payload,
+            "logLevel": told.level,
+        },
+        separators=(",", ":"),
+        default=str,
+    )
