@@ -1,0 +1,80 @@
+"""The server's ears and voice, off the event loop: one worker thread each, shared by all of its sessions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from offhook.media.formats import AudioFormat
+from offhook.simulators.realtime.audio import from_pcm, to_pcm
+from offhook.simulators.realtime.speech import Recognizer, Voice
+
+_KEPT_BYTES = 16_000_000
+
+
+class Engines:
+    """Recognition and speech as coroutines. recognizer is None for a server that cannot understand speech."""
+
+    def __init__(self, recognizer: Recognizer | None, voice: Voice) -> None:
+        self.recognizer = recognizer
+        self.voice = voice
+        self._ear = ThreadPoolExecutor(1, "realtime-ear")
+        self._mouth = ThreadPoolExecutor(1, "realtime-mouth")
+        self._spoken: OrderedDict[tuple[str, AudioFormat, float], list[tuple[str, bytes]]] = OrderedDict()
+        self._spoken_bytes = 0
+
+    def close(self) -> None:
+        """Let the threads end; what they are at is not waited for."""
+        self._ear.shutdown(wait=False, cancel_futures=True)
+        self._mouth.shutdown(wait=False, cancel_futures=True)
+
+    async def recognise(self, audio: bytes, audio_format: AudioFormat) -> str:
+        """The words in audio of the wire. Empty without a recogniser. Raises what the recogniser raises."""
+        recognizer = self.recognizer
+        if recognizer is None:
+            return ""
+
+        def work() -> str:
+            return recognizer.transcribe(to_pcm(audio, audio_format), audio_format.rate)
+
+        return await asyncio.get_running_loop().run_in_executor(self._ear, work)
+
+    async def speak(
+        self, text: str, audio_format: AudioFormat, speed: float
+    ) -> AsyncIterator[tuple[str, bytes]]:
+        """Parts of the text with their audio in the wire's format, as soon as each is spoken."""
+        key = (text, audio_format, speed)
+        if key in self._spoken:
+            self._spoken.move_to_end(key)
+            for part in self._spoken[key]:
+                yield part
+            return
+        parts: list[tuple[str, bytes]] = []
+        source = self.voice.speak(text, audio_format.rate, speed)
+        loop = asyncio.get_running_loop()
+
+        def work() -> tuple[str, bytes] | None:
+            return _encoded(source, audio_format)
+
+        coming = loop.run_in_executor(self._mouth, work)
+        while (part := await coming) is not None:
+            coming = loop.run_in_executor(self._mouth, work)  # the next one, while this one is being sent
+            parts.append(part)
+            yield part
+        self._keep(key, parts)
+
+    def _keep(self, key: tuple[str, AudioFormat, float], parts: list[tuple[str, bytes]]) -> None:
+        if key not in self._spoken:
+            self._spoken[key] = parts
+            self._spoken_bytes += sum(len(audio) for _, audio in parts)
+        while self._spoken_bytes > _KEPT_BYTES and self._spoken:
+            _, old = self._spoken.popitem(last=False)
+            self._spoken_bytes -= sum(len(audio) for _, audio in old)
+
+
+def _encoded(source: Iterator[tuple[str, bytes]], audio_format: AudioFormat) -> tuple[str, bytes] | None:
+    for text, pcm in source:
+        return text, from_pcm(pcm, audio_format)
+    return None
