@@ -5,8 +5,6 @@ ARI reference says, with a few that only show in practice: `addChannel` of an un
 duplicate channel id is 500, a read-only user is 403.
 """
 
-# ruff: noqa: N818 (the names are those of the HTTP statuses)
-
 from __future__ import annotations
 
 from http import HTTPStatus

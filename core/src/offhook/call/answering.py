@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from . import actions as do
 from . import events as ev
+from .endpointing import asterisk_interrupts
 from .state import CallState
 
 
@@ -39,9 +40,8 @@ class Answering:
                     and state.unheard
                 ):
                     yield do.StopPlayout()
-            case ev.TalkingStarted() if barge_in.barge_in_mode_enabled and state.activated:
-                if barge_in.barge_in_source != "provider":
-                    yield from silence(state)
+            case ev.TalkingStarted() if state.activated and asterisk_interrupts(state.settings):
+                yield from silence(state)
             case ev.PlayoutStopped(items=items) if state.stream == "open":
                 for item in items:
                     if item.heard_ms > 0:

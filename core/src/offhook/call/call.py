@@ -14,7 +14,7 @@ while what it needs is there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from . import actions as do
@@ -43,20 +43,30 @@ class Call:
     """The deciding half of one call.
 
     `activation` is the mode's part (None: no installed plugin has the mode, and the call ends with
-    `config_error`); `keypad` handles digits (None: digits are ignored). Times are seconds on one monotonic
-    clock of the caller's choice.
+    `config_error`); `keypad` handles digits (None: digits are ignored). `problems` is what was wrong with this
+    call's settings; it is told with the outcome, should the call fail. Times are seconds on one monotonic clock
+    of the caller's choice.
     """
 
     def __init__(
-        self, call_id: str, settings: Settings, *, activation: Part | None, keypad: Part | None = None
+        self,
+        call_id: str,
+        settings: Settings,
+        *,
+        activation: Part | None,
+        keypad: Part | None = None,
+        problems: Sequence[str] = (),
     ) -> None:
         self.state = CallState(call_id, settings)
         self.view = CallView(self.state)
         self.outcome: Outcome | None = None
+        self._problems = tuple(problems)
         self._activation = activation or UnknownMode()
         self._keypad = keypad
         kind: _CorePart = Recognition() if self.state.recognition else Conversation()
-        self._core: tuple[_CorePart, ...] = (Setup(), Listening(), Answering(), ToolCalls(), kind)
+        self._setup = Setup()
+        self._core: tuple[_CorePart, ...] = (self._setup, Listening(), Answering(), ToolCalls(), kind)
+        self._waiting: deque[ev.Event] = deque()
 
     # --- The contract -----------------------------------------------------------------------------
 
@@ -64,12 +74,8 @@ class Call:
         """Take in one event at time `now`; the actions are to be carried out in order."""
         self.state.now = now
         out: list[do.Action] = []
-        waiting = deque([event])
-        while waiting and not self.ended:
-            event = waiting.popleft()
-            self.state.note(event)
-            self._ask_parts(event, out)
-            waiting.extend(self._following(event))
+        self._waiting.append(event)
+        self._work_off(out)
         return out
 
     def tick(self, now: float) -> list[do.Action]:
@@ -79,6 +85,7 @@ class Call:
         while not self.ended and (key := self.state.timers.pop_expired(now)):
             owner, name = key
             self._ask_parts(ev.TimerExpired(name), out, owner)
+            self._work_off(out)
         return out
 
     @property
@@ -92,6 +99,16 @@ class Call:
 
     # --- Asking -----------------------------------------------------------------------------------
 
+    def _work_off(self, out: list[do.Action]) -> None:
+        while self._waiting and not self.ended:
+            event = self._waiting.popleft()
+            following = list(self._following(event))
+            self.state.note(event)
+            self._ask_parts(event, out)
+            self._waiting.extend(following)
+        if self.ended:
+            self._waiting.clear()
+
     def _ask_parts(self, event: ev.Event, out: list[do.Action], timer_owner: str = "") -> None:
         state = self.state
         if timer_owner in ("", ACTIVATION) and state.phase in (Phase.ARRIVING, Phase.WAITING):
@@ -99,17 +116,19 @@ class Call:
         if self._keypad and timer_owner in ("", KEYPAD) and not self.ended:
             self._perform(self._keypad.on(event, self.view), KEYPAD, out)
         if timer_owner in ("", SPEECH, CALL):
-            for part in self._core:
+            # Where the keypad took over, what the model or the caller still says decides nothing any more.
+            for part in (self._setup,) if state.phase is Phase.KEYPAD else self._core:
                 if self.ended:
                     return
                 self._perform(part.on(event, state), "", out)
 
     def _following(self, event: ev.Event) -> Iterable[ev.Event]:
-        """Events that follow from others by themselves."""
+        """Events that follow from this one by themselves; to be asked before it is noted."""
+        state = self.state
         match event:
-            case ev.MediaReady():
+            case ev.MediaReady() if state.phase is Phase.ARRIVING:
                 yield ev.Started(greeting=bool(self.state.settings.recognition.greeting_audio_path))
-            case ev.PlaybackFinished(playback_id=playback_id, failed=failed) if playback_id == GREETING:
+            case ev.PlaybackFinished(playback_id="greeting", failed=failed) if GREETING in state.playing:
                 yield ev.GreetingFinished(failed)
             case _:
                 pass
@@ -120,7 +139,9 @@ class Call:
         for action in actions:
             match action:
                 case do.Activate():
-                    self._perform(activate(self.state), "", out)
+                    if self.state.phase is Phase.WAITING:
+                        self._perform(activate(self.state), "", out)
+                        self._waiting.append(ev.Activated())
                 case do.Buffer():
                     if self.state.gate == "closed" and self.state.phase is Phase.WAITING:
                         self._perform([do.SetGate("buffer")], "", out)
@@ -171,9 +192,12 @@ class Call:
                 state.stream = "closed"
                 state.response_id = ""
                 state.speaking = False
+            case do.SendText() if state.stream != "open":
+                if state.phase in (Phase.ARRIVING, Phase.WAITING, Phase.OPENING):
+                    state.held_texts.append(action)
+                return
             case (
                 do.UpdateStream()
-                | do.SendText()
                 | do.CommitInput()
                 | do.CreateResponse()
                 | do.CancelResponse()
@@ -191,8 +215,9 @@ class Call:
         if state.phase in (Phase.KEYPAD, Phase.ENDED):
             return
         state.phase = Phase.KEYPAD
+        state.turn_open = False
         for owner, name in state.timers.running():
-            if owner in (ACTIVATION, SPEECH) or name == "conversationIdle":
+            if owner in (ACTIVATION, SPEECH) or name in ("conversationIdle", "goodbye"):
                 yield do.ClearTimer(name, owner)
         yield do.SetGate("closed")
         yield from stop_prompts(state)
@@ -211,6 +236,11 @@ class Call:
         for owner, name in state.timers.running():
             self._command(do.ClearTimer(name, owner), owner, out)
         self._command(do.SetGate("closed"), "", out)
+        if finish.cause is not EndCause.HANGUP:
+            # A prompt that still plays would keep the channel from going on in the dialplan.
+            self._perform(stop_prompts(state), "", out)
+            if state.talk_detect:
+                self._command(do.RemoveTalkDetect(), "", out)
         if state.unheard:
             self._command(do.StopPlayout(), "", out)
         if state.stream != "closed":
@@ -219,9 +249,9 @@ class Call:
             state.call_id,
             finish.cause,
             recognition=state.recognition,
-            transcripts=state.spoken_turns(),
+            transcripts=state.result(),
             digits=state.digits,
-            reason=finish.reason,
+            reason="; ".join(filter(None, (finish.reason, *self._problems))),
         )
         state.phase = Phase.ENDED
         settings = state.settings.call

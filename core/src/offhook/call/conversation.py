@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from . import actions as do
 from . import events as ev
 from .endpointing import endpointing
+from .listening import asterisk_ends_turn
 from .outcome import EndCause
 from .state import CallState, Phase
 from .timers import CALL, SPEECH
@@ -16,34 +17,19 @@ class Conversation:
     """Guards the caller's turns; the provider's turn detection normally ends them and starts the answers."""
 
     def __init__(self) -> None:
-        self._turn_open = False
-        """The caller has said something that is no committed item yet."""
         self._answer_due = False
         """A turn was committed, and no response has begun since."""
 
     def on(self, event: ev.Event, state: CallState) -> Iterable[do.Action]:
-        recognition = state.settings.recognition
         match event:
-            case ev.SpeechStarted():
-                self._turn_open = True
-                yield do.StartTimer(
-                    "maxRecognitionDuration", recognition.max_recognition_duration_seconds, SPEECH
-                )
-            case ev.TalkingStarted() if (
-                state.phase is Phase.LISTENING and endpointing(state.settings) == "asterisk"
-            ):
-                self._turn_open = True
-                yield do.StartTimer(
-                    "maxRecognitionDuration", recognition.max_recognition_duration_seconds, SPEECH
-                )
-            case ev.TalkingFinished() if self._turn_open and endpointing(state.settings) == "asterisk":
-                yield from self._close_turn(state)
             case ev.TurnCommitted():
-                self._turn_open = False
                 self._answer_due = True
-                yield do.ClearTimer("maxRecognitionDuration", SPEECH)
+                # Where Asterisk ends the turns this is an echo of our commit; the next turn may be open already.
+                if endpointing(state.settings) == "provider":
+                    state.turn_open = False
             case ev.InterimTranscript():
-                yield do.StartTimer("speechEndSilence", recognition.speech_complete_timeout_seconds, SPEECH)
+                seconds = state.settings.recognition.speech_complete_timeout_seconds
+                yield do.StartTimer("speechEndSilence", seconds, SPEECH)
             case ev.FinalTranscript() | ev.TranscriptFailed():
                 yield do.ClearTimer("speechEndSilence", SPEECH)
             case ev.ResponseStarted():
@@ -53,20 +39,37 @@ class Conversation:
                 yield from self._close_turn(state)
             case ev.TimerExpired(name="conversationIdle"):
                 yield do.Finish(EndCause.IDLE)
+            case ev.Digit() if state.settings.dtmf.dtmf_enabled:
+                yield do.ClearTimer("conversationIdle", CALL)
             case _:
                 pass
+        if asterisk_ends_turn(state):
+            yield from self._close_turn(state)
+        yield from self._watch_turn(state)
         yield from self._watch_silence(state)
 
     def _close_turn(self, state: CallState) -> Iterable[do.Action]:
         """Close the turn for a caller whom the provider still waits for, so that there is never dead air."""
-        yield do.ClearTimer("maxRecognitionDuration", SPEECH)
-        if self._turn_open:
-            self._turn_open = False
+        if state.phase is not Phase.LISTENING:
+            return
+        if state.turn_open:
+            # Whoever talks on past the limit has begun the next turn.
+            state.turn_open = state.talking and endpointing(state.settings) == "asterisk"
+            yield do.ClearTimer("maxRecognitionDuration", SPEECH)
             yield do.CommitInput()
             yield do.CreateResponse()
         elif self._answer_due and not state.answering:
             self._answer_due = False
             yield do.CreateResponse()
+
+    @staticmethod
+    def _watch_turn(state: CallState) -> Iterable[do.Action]:
+        running = state.timers.runs(SPEECH, "maxRecognitionDuration")
+        if state.turn_open and not running:
+            seconds = state.settings.recognition.max_recognition_duration_seconds
+            yield do.StartTimer("maxRecognitionDuration", seconds, SPEECH)
+        elif running and not state.turn_open:
+            yield do.ClearTimer("maxRecognitionDuration", SPEECH)
 
     @staticmethod
     def _watch_silence(state: CallState) -> Iterable[do.Action]:

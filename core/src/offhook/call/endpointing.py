@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from offhook.settings.openai_realtime import MODELS_WITHOUT_TURN_DETECTION
+
 from .actions import SetTalkDetect
 
 if TYPE_CHECKING:
     from offhook.settings import Settings
-
-WITHOUT_TURN_DETECTION = frozenset({"gpt-realtime-whisper", "gpt-live-transcribe"})
-"""Transcription models that refuse any `turn_detection` but null: their turns end by a commit alone."""
 
 
 def endpointing(settings: Settings) -> Literal["provider", "asterisk"]:
@@ -29,7 +28,18 @@ def provider_detects_turns(settings: Settings) -> bool:
     if settings.openai.turn_detection == "none":
         return False
     recognition = settings.call.session_kind == "recognition"
-    return not (recognition and settings.openai.transcription_model in WITHOUT_TURN_DETECTION)
+    return not (recognition and settings.openai.transcription_model in MODELS_WITHOUT_TURN_DETECTION)
+
+
+def asterisk_interrupts(settings: Settings) -> bool:
+    """True if Asterisk is believed when it hears the caller over the model's answer.
+
+    As `bargeInSource` says, and wherever the provider is not asked to hear the caller at all.
+    """
+    barge_in = settings.barge_in
+    return barge_in.barge_in_mode_enabled and (
+        barge_in.barge_in_source != "provider" or endpointing(settings) == "asterisk"
+    )
 
 
 def talk_detect(settings: Settings) -> SetTalkDetect | None:
@@ -38,8 +48,7 @@ def talk_detect(settings: Settings) -> SetTalkDetect | None:
     An utterance ends with a longer silence than the one that starts listening: 250 ms splits a sentence.
     """
     ends_turns = endpointing(settings) == "asterisk"
-    interrupts = settings.barge_in.barge_in_mode_enabled and settings.barge_in.barge_in_source != "provider"
-    if not (ends_turns or interrupts):
+    if not (ends_turns or asterisk_interrupts(settings)):
         return None
     silence_ms = settings.recognition.vad_config.vad_silence_threshold_ms
     if ends_turns:

@@ -282,6 +282,11 @@ class GreetingFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class Activated:
+    """The activation mode decided to listen; the stream opens, or is open already."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimerExpired:
     """A timer ran out. A part sees only those that it started itself."""
 
@@ -320,5 +325,6 @@ Event = (
     | EndRequested
     | Started
     | GreetingFinished
+    | Activated
     | TimerExpired
 )

@@ -6,18 +6,14 @@ from collections.abc import Iterable
 
 from . import actions as do
 from . import events as ev
-from .endpointing import endpointing
+from .listening import asterisk_ends_turn
 from .outcome import EndCause
-from .state import CallState, Phase
+from .state import CallState
 from .timers import SPEECH
 
 
 class Recognition:
     """Waits for the one final transcript, and ends the call with it."""
-
-    def __init__(self) -> None:
-        self._utterance = False
-        """Asterisk heard the caller, and what was said is not committed yet."""
 
     def on(self, event: ev.Event, state: CallState) -> Iterable[do.Action]:
         match event:
@@ -34,12 +30,8 @@ class Recognition:
                 yield do.Finish(EndCause.SPEECH_COMPLETE)
             case ev.TimerExpired(name="maxRecognitionDuration"):
                 yield do.Finish(EndCause.MAX_DURATION)
-            case ev.TalkingStarted():
-                self._utterance = True
             case _:
                 pass
-        # After the flush too: the caller may have finished before the stream was open.
-        if self._utterance and not state.talking and state.phase is Phase.LISTENING:
-            self._utterance = False
-            if endpointing(state.settings) == "asterisk":
-                yield do.CommitInput()
+        if asterisk_ends_turn(state):
+            state.turn_open = False
+            yield do.CommitInput()

@@ -29,7 +29,7 @@ class Setup:
                 else:
                     seconds = state.settings.call.max_call_duration_seconds
                     yield do.StartTimer("maxCallDuration", seconds, CALL)
-            case ev.MediaReady():
+            case ev.MediaReady() if state.phase is Phase.ARRIVING:
                 state.phase = Phase.WAITING
                 if wanted := talk_detect(state.settings):
                     yield wanted
@@ -69,12 +69,14 @@ def topology(state: CallState) -> Literal["split", "bridge"]:
     """The way the audio is connected; `auto` is the leanest that loses no word of the caller.
 
     A prompt that Asterisk plays on a bridged channel stops the caller's audio towards us, so `split` is
-    needed where a greeting and listening can overlap.
+    needed where a greeting and listening can overlap; also where the two directions differ in their format.
     """
+    openai = state.settings.openai
     match state.settings.media.media_topology:
         case "split":
             return "split"
         case "bridge":
             return "bridge"
         case _:
-            return "split" if state.settings.recognition.greeting_audio_path else "bridge"
+            two_formats = openai.input_audio_format != openai.output_audio_format
+            return "split" if two_formats or state.settings.recognition.greeting_audio_path else "bridge"

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from . import events as ev
-from .actions import SetTalkDetect
+from .actions import SendText, SetTalkDetect
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class CallState:
 
     call_id: str
     settings: Settings
+    recognition: bool = field(init=False)
+    """One utterance is recognised; a conversation otherwise. Fixed for the call, whatever settings change."""
     now: float = 0.0
     phase: Phase = Phase.ARRIVING
     timers: Timers = field(default_factory=Timers)
@@ -61,12 +63,16 @@ class CallState:
 
     speaking: bool = False
     """The provider hears the caller."""
-    speech_heard: bool = False
-    """The caller was heard at least once since listening began (by the provider)."""
-    transcripts: dict[str, str] = field(default_factory=dict)
-    """The caller's finished items, in order: item id → text."""
-    interim: dict[str, str] = field(default_factory=dict)
-    """The caller's items that have no final transcript yet: item id → text so far."""
+    caller_heard: bool = False
+    """The caller was heard at least once by whoever finds the turns (`endpointing`), or pressed a key."""
+    turn_open: bool = False
+    """The caller has said something that is no committed item yet."""
+    turns: dict[str, str] = field(default_factory=dict)
+    """What the caller said, in the order of speaking: item id → text so far."""
+    final: list[str] = field(default_factory=list)
+    """The items whose transcript is final."""
+    held_texts: list[SendText] = field(default_factory=list)
+    """Messages for the model that wait for the stream to open."""
 
     response_id: str = ""
     """The response that the model is making, or empty."""
@@ -77,9 +83,8 @@ class CallState:
 
     digits: str = ""
 
-    @property
-    def recognition(self) -> bool:
-        return self.settings.call.session_kind == "recognition"
+    def __post_init__(self) -> None:
+        self.recognition = self.settings.call.session_kind == "recognition"
 
     @property
     def answering(self) -> bool:
@@ -92,7 +97,13 @@ class CallState:
 
     def spoken_turns(self) -> list[str]:
         """The caller's turns so far, oldest first; a turn that is still interim counts as it stands."""
-        return [*self.transcripts.values(), *self.interim.values()]
+        return [text for text in self.turns.values() if text.strip()]
+
+    def result(self) -> list[str]:
+        """What of it is the call's result: in a recognition the final transcript comes before any interim one."""
+        if self.recognition and self.final:
+            return [self.turns[self.final[-1]]]
+        return self.spoken_turns()
 
     def note(self, event: ev.Event) -> None:
         """Take in what happened."""
@@ -103,26 +114,28 @@ class CallState:
                 self.talking = True
             case ev.TalkingFinished():
                 self.talking = False
-            case ev.StreamOpened():
+            case ev.StreamOpened() if self.stream == "opening":
                 self.stream = "open"
             case ev.StreamFailed():
                 self.stream = "closed"
                 self.speaking = False
                 self.response_id = ""
-            case ev.SpeechStarted():
-                self.speaking = self.speech_heard = True
+            case ev.SpeechStarted(item_id=item_id):
+                self.speaking = self.turn_open = True
+                self.turns.setdefault(item_id, "")
             case ev.SpeechStopped():
                 self.speaking = False
+            case ev.TurnCommitted(item_id=item_id):
+                self.turns.setdefault(item_id, "")
             case ev.InterimTranscript(item_id=item_id, text=text):
-                self.speech_heard = True
-                if item_id not in self.transcripts:
-                    self.interim[item_id] = text
+                if item_id not in self.final:
+                    self.turns[item_id] = text
             case ev.FinalTranscript(item_id=item_id, text=text):
-                self.speech_heard = True
-                self.interim.pop(item_id, None)
-                self.transcripts[item_id] = text
+                self.turns[item_id] = text
+                self.final.append(item_id)
             case ev.TranscriptFailed(item_id=item_id):
-                self.interim.pop(item_id, None)
+                if item_id not in self.final:
+                    self.turns[item_id] = ""
             case ev.ResponseStarted(response_id=response_id):
                 self.response_id = response_id
             case ev.ResponseDone(response_id=response_id):

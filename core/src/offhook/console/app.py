@@ -59,14 +59,18 @@ class ConsoleApp:
         host: what is shown and commanded.
         settings: `server`: port (0 takes a free one), host_ip, public_url, token.
         routes: further routes, those of plugins and `/metrics`; they are guarded like the others.
-
-    `feed` is where the host publishes what happens on calls.
+        feed: where the host publishes what happens on calls; without it the server makes one of its own.
     """
 
     def __init__(
-        self, host: ConsoleHost, *, settings: ServerConfig, routes: Iterable[web.AbstractRouteDef] = ()
+        self,
+        host: ConsoleHost,
+        *,
+        settings: ServerConfig,
+        routes: Iterable[web.AbstractRouteDef] = (),
+        feed: Feed | None = None,
     ) -> None:
-        self.feed = Feed(lambda: host.calls)
+        self.feed = feed or Feed(lambda: host.calls)
         self._host = host
         self._settings = settings
         self._token = settings.token.get_secret_value()

@@ -7,6 +7,7 @@ raises or returns nonsense is logged with its plugin's name and left out.
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -71,7 +72,9 @@ class Hooks:
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is not plugin:
                     continue
-                if inspect.iscoroutinefunction(implementation.function):
+                if inspect.iscoroutinefunction(implementation.function) or inspect.isasyncgenfunction(
+                    implementation.function
+                ):
                     raise BadPlugin(
                         f"plugin {name}: the hook {caller.name} must be a plain function, not async"
                     )
@@ -120,7 +123,7 @@ class Hooks:
         """All tools for a call by name; of two with one name the plugin that was registered last wins."""
         offered: dict[str, Tool] = {}
         for plugin, tools in reversed(list(self._call("tools", settings=settings))):
-            for tool in tools:
+            for tool in self._listed(plugin, "tools", tools):
                 if isinstance(tool, Tool):
                     offered[tool.name] = tool
                 else:
@@ -129,7 +132,8 @@ class Hooks:
 
     def session_config(self, call: CallInfo, session: dict[str, Any]) -> dict[str, Any]:
         """The session as the plugins want it."""
-        for plugin, changes in self._call("session_config", call=call, session=dict(session)):
+        # A deep copy: a plugin that changes its argument changes nothing that is sent.
+        for plugin, changes in self._call("session_config", call=call, session=copy.deepcopy(session)):
             if isinstance(changes, Mapping):
                 session = {**session, **changes}
             else:
@@ -164,10 +168,15 @@ class Hooks:
     # --- Per host ---------------------------------------------------------------------------------
 
     def http_routes(self) -> list[web.RouteDef]:
-        return [route for _, routes in self._call("http_routes") for route in routes]
+        return [
+            route
+            for plugin, routes in self._call("http_routes")
+            for route in self._listed(plugin, "http_routes", routes)
+        ]
 
     def host_started(self, host: Host) -> None:
-        self._manager.hook.host_started.call_historic(kwargs={"host": host})
+        for _ in self._call("host_started", host=host):
+            pass
 
     def host_stopping(self, host: Host) -> None:
         for _ in self._call("host_stopping", host=host):
@@ -185,3 +194,12 @@ class Hooks:
                 continue
             if result is not None:
                 yield implementation.plugin_name, result
+
+    @staticmethod
+    def _listed(plugin: str, hook: str, results: Any) -> list[Any]:
+        """What a hook's iterable yields; one that fails on the way is left out as a whole."""
+        try:
+            return list(results)
+        except Exception:
+            log.exception("plugin %s: the hook %s failed", plugin, hook)
+            return []

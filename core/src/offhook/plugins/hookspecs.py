@@ -86,7 +86,7 @@ def http_routes() -> Iterable[web.RouteDef] | None:
     """Routes to add to Offhook's HTTP server."""
 
 
-@hookspec(historic=True)
+@hookspec
 def host_started(host: Host) -> None:
     """The host is up and takes calls."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,10 @@ class FoundPlugin:
         return self.distribution in FIRST_PARTY
 
 
+OnFailure = Callable[[ExtensionManager[Any], importlib.metadata.EntryPoint, BaseException], None]
+Resolve = Callable[[str, str, list[Extension[Any]]], Extension[Any]]
+
+
 class _EntryPoints(ExtensionManager[Any]):
     """stevedore's manager over the entry points as they are installed now, in one order everywhere.
 
@@ -60,11 +64,19 @@ class _EntryPoints(ExtensionManager[Any]):
     installers, and without the distribution.
     """
 
+    def __init__(self, disabled: Sequence[str], on_failure: OnFailure, resolve: Resolve) -> None:
+        self._disabled = disabled
+        super().__init__(GROUP, on_load_failure_callback=on_failure, conflict_resolver=resolve)
+
     def list_entry_points(self) -> list[importlib.metadata.EntryPoint]:
-        return sorted(
-            importlib.metadata.entry_points(group=self.namespace),
-            key=lambda point: (point.name, _distribution(point) not in FIRST_PARTY, _distribution(point)),
-        )
+        return [point for point in _installed() if point.name not in self._disabled]
+
+
+def _installed() -> list[importlib.metadata.EntryPoint]:
+    return sorted(
+        importlib.metadata.entry_points(group=GROUP),
+        key=lambda point: (point.name, _distribution(point) not in FIRST_PARTY, _distribution(point)),
+    )
 
 
 def find_plugins(
@@ -72,7 +84,7 @@ def find_plugins(
 ) -> list[FoundPlugin]:
     """Find and import all plugins; those that take part have `plugin` set, first-party ones come first.
 
-    `disabled` are plugin names to leave out; `choices` maps a plugin name to the distribution to take.
+    `disabled` are plugin names to leave out, which are not even imported; `choices` maps a plugin name to the distribution to take.
     Raises PluginConflict.
     """
     chosen = choices or {}
@@ -89,14 +101,14 @@ def find_plugins(
     def resolve(namespace: str, name: str, rivals: list[Extension[Any]]) -> Extension[Any]:
         return _choose(name, rivals, chosen.get(name))
 
-    manager = _EntryPoints(GROUP, on_load_failure_callback=note_failure, conflict_resolver=resolve)
-    winners = {name: manager[name] for name in dict.fromkeys(manager.names()) if name not in disabled}
+    manager = _EntryPoints(disabled, note_failure, resolve)
+    winners = {name: manager[name] for name in dict.fromkeys(manager.names())}
     loaded = {extension.entry_point: extension for extension in manager.extensions}
     found = [
         _describe(
             point, loaded.get(point), winners.get(point.name), point.name in disabled, errors.get(point, "")
         )
-        for point in manager.list_entry_points()
+        for point in _installed()
     ]
     for plugin in found:
         if plugin.replaced_by:
@@ -132,7 +144,7 @@ def _describe(
     distribution = _distribution(point)
     version = point.dist.version if point.dist else ""
     wins = extension is not None and winner is extension
-    replaced_by = "" if wins or winner is None else _distribution(winner.entry_point)
+    replaced_by = "" if wins or error or winner is None else _distribution(winner.entry_point)
     return FoundPlugin(
         point.name,
         distribution,

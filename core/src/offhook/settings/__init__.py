@@ -7,7 +7,7 @@ to start.
 """
 
 from .layers import LayeredSettings, Row, SettingsError, describe, load_settings, settings_with
-from .leaves import Leaf, find_leaf, leaves
+from .leaves import Leaf, find_leaf, leaves, shown_tree
 from .model import Settings
 from .readiness import check_ready
 
@@ -23,4 +23,5 @@ __all__ = [
     "leaves",
     "load_settings",
     "settings_with",
+    "shown_tree",
 ]

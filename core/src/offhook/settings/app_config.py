@@ -214,7 +214,7 @@ class MediaConfig(Section):
         "How the audio is wired in Asterisk; auto takes the leanest that keeps every word of the caller.",
     )
     media_transport: Literal["rtp", "websocket"] = setting(
-        "rtp", "What carries the audio between Asterisk and the host."
+        "rtp", "What carries the audio between Asterisk and the host.", per_call=False
     )
     rtp_host_ip: HostName = setting(
         "127.0.0.1", "Address of this host to which Asterisk sends RTP.", per_call=False, allowed=HOST

@@ -82,6 +82,19 @@ class Leaf:
         return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
+def shown_tree(settings: Settings) -> dict[str, Any]:
+    """All settings as the tree of a JSON file, with secrets masked."""
+    tree: dict[str, Any] = {}
+    for leaf in leaves():
+        *way, name = leaf.path.split(".")
+        place = tree
+        for step in way:
+            place = place.setdefault(step, {})
+        shown = leaf.shown(settings)
+        place[name] = shown if isinstance(leaf.of(settings), str | SecretStr) else json.loads(shown)
+    return tree
+
+
 def _without_credentials(text: str) -> str:
     """Mask the user, the password and the query of every address in `text`."""
     text = re.sub(r"(://)[^/@\s\"']+@", rf"\1{HIDDEN}@", text)

@@ -10,7 +10,7 @@ from .model import Settings
 
 def check_ready(settings: Settings) -> list[str]:
     """What keeps a host with these settings from working; empty if nothing does."""
-    return [*_provider(settings), *_asterisk(settings), *_server(settings)]
+    return [*_provider(settings), *_asterisk(settings), *_media(settings), *_server(settings)]
 
 
 def _provider(settings: Settings) -> list[str]:
@@ -42,6 +42,12 @@ def _asterisk(settings: Settings) -> list[str]:
     if not asterisk.ari_password.get_secret_value():
         missing.append("ASTERISK_ARI_PASSWORD is not set; it is the password of that user in ari.conf.")
     return missing
+
+
+def _media(settings: Settings) -> list[str]:
+    if settings.media.media_transport == "rtp":
+        return []
+    return [f"MEDIA_TRANSPORT is {settings.media.media_transport}; this version carries audio by rtp only."]
 
 
 def _server(settings: Settings) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from offhook import (
     Action,
+    Activate,
     CallView,
     ClearTimer,
     Digit,
@@ -49,7 +50,12 @@ class Keypad:
 
     def _pressed(self, digit: str, call: CallView) -> Iterable[Action]:
         dtmf = call.settings.dtmf
-        yield Silence() if self._converses(call) else Interrupt()
+        if self._converses(call):
+            # Who types during the greeting has begun the conversation.
+            yield Silence()
+            yield Activate()
+        else:
+            yield Interrupt()
         if digit == dtmf.dtmf_terminator_digit:
             yield from self._collected(call)
             return

@@ -10,6 +10,7 @@
 | `conversation.py` | the items, truncating and deleting them |
 | `response.py`, `output_items.py` | an answer and its events |
 | `dialogue.py` | what the model says |
+| `quirks.py` | faults of the live service, to be switched on |
 | `engines.py`, `speech.py`, `resampling.py`, `audio.py` | recognition and voice, off the event loop; audio formats |
 """
 
@@ -24,6 +25,7 @@ from offhook.simulators.realtime.dialogue import (
     ToolOutput,
     Turn,
 )
+from offhook.simulators.realtime.quirks import Quirks
 from offhook.simulators.realtime.server import SimulatedRealtime
 from offhook.simulators.realtime.session import Message, Session
 from offhook.simulators.realtime.speech import (
@@ -42,6 +44,7 @@ __all__ = [
     "Dialogue",
     "FixedDialogue",
     "Message",
+    "Quirks",
     "Recognizer",
     "RecordedVoice",
     "Reply",

@@ -110,6 +110,14 @@ def updated(session: Json, update: object, *, has_spoken: bool = False) -> Json:
     return result
 
 
+def with_24_khz(session: Json) -> Json:
+    """The session with linear audio at 24 kHz both ways."""
+    result = copy.deepcopy(session)
+    for way in result["audio"].values():
+        way["format"] = dict(_PCM)
+    return result
+
+
 def input_format(session: Json) -> AudioFormat:
     """The format of the audio that the client appends."""
     return format_named(session["audio"]["input"]["format"]["type"])
@@ -160,6 +168,9 @@ def check_tool_choice(choice: object, tools: list[Json], param: str) -> None:
 
 def _check_transcription(result: Json, update: Json) -> None:
     listening = result["audio"]["input"]
+    for name in ("create_response", "interrupt_response", "idle_timeout_ms"):
+        if listening["turn_detection"] is not None:
+            listening["turn_detection"].pop(name, None)  # taken, but there is nothing to answer
     model = (listening["transcription"] or {}).get("model")
     if model not in MODELS_WITHOUT_TURN_DETECTION or listening["turn_detection"] is None:
         return

@@ -121,9 +121,10 @@ class Conversation:
                 part["audio"] = b64encode(item.audio).decode()
         return body
 
-    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> Item:
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int, *, uncounted_ms: int = 0) -> Item:
         """Keep only what was heard of an answer, and drop its transcript. Raises `RequestError`.
 
+        uncounted_ms: so much of the audio at the end is not counted (`Quirks`).
         Without its transcript the model cannot refer to what the caller did not hear (API event
         `conversation.item.truncate`).
         """
@@ -134,10 +135,11 @@ class Conversation:
             )
         if content_index != 0:
             raise RequestError("invalid_value", "Content index out of range", "content_index")
-        if audio_end_ms > item.audio_ms:
+        counted_ms = max(0, int(item.audio_ms) - uncounted_ms)
+        if audio_end_ms > counted_ms:
             raise RequestError(
                 "invalid_value",
-                f"Audio content of {int(item.audio_ms)}ms is already shorter than {audio_end_ms}ms",
+                f"Audio content of {counted_ms}ms is already shorter than {audio_end_ms}ms",
                 None,
             )
         del item.audio[audio_end_ms * item.audio_format.bytes_per_ms :]

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from offhook.simulators.realtime.speech import RECORDED_ANSWER
+
 
 @dataclass(frozen=True, slots=True)
 class Say:
@@ -56,12 +58,13 @@ class Turn:
     tools: frozenset[str] = frozenset()
     idle: bool = False
     """True when the caller has been silent for `idle_timeout_ms`."""
-    number: int = 0
-    """How many responses came before this one."""
 
 
 class Dialogue(Protocol):
-    """Decides what to say. Called in the event loop: it must not block. May keep state only by `turn`."""
+    """Decides what to say. Called in the event loop: it must not block.
+
+    Each session gets its own copy (`copy.copy`), so it may keep the place where it is.
+    """
 
     def reply(self, turn: Turn) -> Reply:
         """The parts of one response; empty for a response without output."""
@@ -69,22 +72,27 @@ class Dialogue(Protocol):
 
 
 GREETING = "Hello, this is the simulated assistant. How can I help you?"
-HOURS = (
-    "Of course. From Monday to Friday we are open from eight in the morning to six in the evening. "
-    "On Saturday we are open from nine in the morning to one in the afternoon. "
-    "On Sunday we are closed. Is there anything else that I can do for you?"
-)
+HOURS = RECORDED_ANSWER
 STORY = (
-    "All right, here is a long story. Once upon a time there was a small telephone exchange on a hill. "
-    "Every evening, when the lamps were lit in the valley, a hundred people called one another through it. "
-    "One night a storm tore down the line to the mill, and the miller could not reach his daughter. "
-    "So the operator put on her boots, took a coil of wire, and walked all the way down to the river. "
-    "In the morning the line was as good as new, and nobody ever learned who had mended it."
+    "Let me tell you a story. Once upon a time there was a small telephone exchange on a hill. "
+    "Every evening a hundred people called one another through it. "
+    "One night a storm broke the line to the village. "
+    "The operator took a coil of wire and walked all the way down to the river. "
+    "In the morning the line was as good as new. Nobody ever learned who had repaired it."
 )
 
 _DIGITS = {
-    "zero": "0", "oh": "0", "one": "1", "two": "2", "three": "3", "four": "4",
-    "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
+    "zero": "0",
+    "oh": "0",
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
 }
 _NUMBER = re.compile(
     rf"\b(?:{'|'.join(_DIGITS)}|\d+)(?:[\s,.-]+(?:{'|'.join(_DIGITS)}|\d+))+\b|\b\d{{2,}}\b", re.I
@@ -185,15 +193,23 @@ class ScriptedDialogue:
     """
 
     def __init__(self, steps: Sequence[Mapping[str, Any]]) -> None:
-        for number, step in enumerate(steps):
+        for number, step in enumerate(steps, 1):
             if unknown := set(step) - {"say", "call", "arguments", "when"}:
                 raise ValueError(
                     f"step {number}: {', '.join(sorted(unknown))}: only say, call, arguments, when"
                 )
             if not {"say", "call"} & set(step):
                 raise ValueError(f"step {number}: it must say or call something")
+            if not isinstance(step.get("call", ""), str) or not all(
+                isinstance(text, str) for text in _texts(step)
+            ):
+                raise ValueError(f"step {number}: say and call take texts")
         self._ordered = [step for step in steps if "when" not in step]
-        self._by_words = [(re.compile(step["when"], re.I), step) for step in steps if "when" in step]
+        try:
+            self._by_words = [(re.compile(step["when"], re.I), step) for step in steps if "when" in step]
+        except re.error as error:
+            raise ValueError(f"when: {error.pattern!r} is no regular expression: {error.msg}") from error
+        self._next = 0
 
     @classmethod
     def load(cls, path: str | Path) -> ScriptedDialogue:
@@ -206,8 +222,7 @@ class ScriptedDialogue:
     def reply(self, turn: Turn) -> Reply:
         """The step's parts: what it says, then what it calls."""
         step = self._step(turn)
-        said = step.get("say", [])
-        parts: list[Say | CallTool] = [Say(text) for text in ([said] if isinstance(said, str) else said)]
+        parts: list[Say | CallTool] = [Say(text) for text in _texts(step)]
         if "call" in step:
             parts.append(CallTool(step["call"], step.get("arguments", {})))
         return parts
@@ -216,7 +231,16 @@ class ScriptedDialogue:
         for expression, step in self._by_words:
             if turn.heard and not turn.outputs and expression.search(turn.heard):
                 return step
-        return self._ordered[min(turn.number, len(self._ordered) - 1)] if self._ordered else {}
+        if not self._ordered:
+            return {}
+        step = self._ordered[min(self._next, len(self._ordered) - 1)]
+        self._next += 1
+        return step
+
+
+def _texts(step: Mapping[str, Any]) -> list[Any]:
+    said = step.get("say", [])
+    return said if isinstance(said, list) else [said]
 
 
 def _about(output: ToolOutput) -> str:

@@ -10,21 +10,30 @@ Json = dict[str, Any]
 class RequestError(Exception):
     """A message of the client that cannot be carried out. It does not end the session by itself.
 
-    code, message, param: as in the API's `error` event; `close_code` is a WebSocket close code for the few
-    errors after which the server hangs up, else 0.
+    code, message, param, kind: as in the API's `error` event (kind is its type); `close_code` is a WebSocket
+    close code for the few errors after which the server hangs up, else 0.
     """
 
-    def __init__(self, code: str, message: str, param: str | None = None, *, close_code: int = 0) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        param: str | None = None,
+        *,
+        kind: str = "invalid_request_error",
+        close_code: int = 0,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.param = param
+        self.kind = kind
         self.close_code = close_code
 
     def error(self, event_id: str | None) -> Json:
         """The `error` object; event_id is that of the client's event at fault."""
         return {
-            "type": "invalid_request_error",
+            "type": self.kind,
             "code": self.code,
             "message": self.message,
             "param": self.param,

@@ -62,7 +62,6 @@ class InputBuffer:
             loudness = level(bytes(self._data[offset : offset + size]), self._format)
             self._analysed += size
             yield self.activity.feed(loudness, start_ms)
-        self._forget_silence()
 
     def since(self, start_ms: int) -> bytes:
         """The audio from a moment up to where it was looked at, which stays in the buffer."""
@@ -86,6 +85,13 @@ class InputBuffer:
         self.take()
         self.activity.reset()
 
+    def forget_silence(self) -> None:
+        """Drop the oldest audio, unless somebody is speaking or there is little of it."""
+        kept = KEPT_SILENCE_MS * self._format.bytes_per_ms
+        # In large steps, since each moves the rest of the buffer.
+        if not self.activity.speaking and len(self._data) > 2 * kept:
+            self._drop(len(self._data) - kept)
+
     def _ms(self, position: int) -> int:
         return self._earlier_ms + position // self._format.bytes_per_ms
 
@@ -95,9 +101,3 @@ class InputBuffer:
     def _drop(self, count: int) -> None:
         del self._data[:count]
         self._start += count
-
-    def _forget_silence(self) -> None:
-        kept = KEPT_SILENCE_MS * self._format.bytes_per_ms
-        # In large steps, since each moves the rest of the buffer.
-        if not self.activity.speaking and len(self._data) > 2 * kept:
-            self._drop(len(self._data) - kept)

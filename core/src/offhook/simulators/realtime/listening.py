@@ -32,6 +32,7 @@ class Listening:
         self._buffer = InputBuffer()
         self._turn: Transcription | None = None  # the one that is being spoken
         self._turn_start_ms = 0
+        self._speech_before_ms = 0
         self._idle_at_ms: float | None = None
         self._idle_from_ms = 0
 
@@ -60,6 +61,8 @@ class Listening:
         for change in self._buffer.append(data):
             if change is not None or self._turn is not None or self._idle_at_ms is not None:
                 self._follow(change)
+        if self._detection is not None:
+            self._buffer.forget_silence()  # else the client says what is to be forgotten
 
     def commit(self) -> None:
         """`input_audio_buffer.commit`: what is there becomes an item; no answer is begun by it."""
@@ -105,7 +108,9 @@ class Listening:
             case None if self._turn is not None:
                 start_ms = self._turn_start_ms
                 self._turn.listen(
-                    self._buffer.activity.speech_ms, lambda: self._buffer.since(start_ms), self._buffer.format
+                    self._buffer.activity.speech_ms - self._speech_before_ms,
+                    lambda: self._buffer.since(start_ms),
+                    self._buffer.format,
                 )
             case None if self._idle_at_ms is not None and self.heard_ms >= self._idle_at_ms:
                 self._idle_timeout()
@@ -115,6 +120,7 @@ class Listening:
         if self._turn is None:
             self._turn = Transcription(self._session, self._session.new_id("item"))
             self._turn_start_ms = start_ms
+            self._speech_before_ms = self._buffer.activity.speech_ms
         if self._detection is None:
             self._turn_start_ms = 0  # the client will commit all of the buffer
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import logging
@@ -40,8 +41,9 @@ class Response:
         self, session: Session, request: Json, heard: Transcription | None, *, idle: bool = False
     ) -> None:
         configuration = session.configuration
-        tools = request.get("tools", configuration["tools"])
-        self._choice = request.get("tool_choice", configuration["tool_choice"])
+        in_force = {**configuration, **request}
+        tools = in_force["tools"]
+        self._choice = in_force["tool_choice"]
         check_tool_choice(self._choice, tools, "response.tool_choice")
         self.session = session
         self.id = session.new_id("resp")
@@ -52,20 +54,15 @@ class Response:
         self._heard = heard
         self._idle = idle
         self._tools = frozenset(str(tool["name"]) for tool in tools if tool["type"] == "function")
-        self._modalities = request.get("output_modalities", configuration["output_modalities"])
-        self._limit = request.get("max_output_tokens", configuration["max_output_tokens"])
+        self._modalities = in_force["output_modalities"]
+        self._limit = in_force["max_output_tokens"]
         self._output: list[OutputItem] = []
         self._open: OutputItem | None = None
         self._text_tokens = 0
-        override = request.get("audio", {}).get("output", {})
-        self._audio: Json = {
-            "output": {
-                "format": override.get("format", configuration["audio"]["output"]["format"]),
-                "voice": override.get("voice", configuration["audio"]["output"]["voice"]),
-            }
-        }
+        output = {**configuration["audio"]["output"], **request.get("audio", {}).get("output", {})}
+        self._audio: Json = {"output": {"format": output["format"], "voice": output["voice"]}}
         self._format = output_format({"audio": self._audio})
-        self._speed = configuration["audio"]["output"]["speed"]
+        self._speed = output["speed"]
         session.send("response.created", response=self._body("in_progress"))
         session.send("rate_limits.updated", rate_limits=_RATE_LIMITS)
 
@@ -146,16 +143,15 @@ class Response:
             asked=self._request.get("instructions", ""),
             tools=frozenset() if self._choice == "none" else self._tools,
             idle=self._idle,
-            number=self.session.next_response_number(),
         )
         reply = self.session.dialogue.reply(turn)
-        preamble = self.session.preamble
+        preamble = self.session.quirks.preamble
         if preamble and heard and not outputs and any(isinstance(part, Say) for part in reply):
             return [Say(preamble), *reply]
         return reply
 
     async def _words(self) -> str | None:
-        """The caller's last words; None if he has not spoken since the model's last words."""
+        """The caller's last words, spoken or written; None if there are none."""
         # Shielded: the transcript is also the client's, whatever becomes of this response.
         spoken = await asyncio.shield(self._heard.text) if self._heard else None
         if "input" in self._request:
@@ -184,26 +180,31 @@ class Response:
 
     async def _speak(self, text: str) -> None:
         spoken = SpokenItem(self, self._format)
-        async for part, audio in self.session.engines.speak(text, self._format, self._speed):
-            size = CHUNK_MS * self._format.bytes_per_ms
-            chunks = [audio[start : start + size] for start in range(0, len(audio), size)] or [b""]
-            words = re.findall(r"\s*\S+\s*$|\s*\S+", part)
-            said = 0
-            for number, chunk in enumerate(chunks, 1):
-                until = -(-len(words) * number // len(chunks))
-                if until > said:
-                    self._count_text(words[said:until])
-                    spoken.say("".join(words[said:until]))
-                    said = until
-                if chunk:
-                    spoken.sound(chunk)
-                    self.audio_ms += len(chunk) / self._format.bytes_per_ms
-                await self._pace(len(chunk) / self._format.bytes_per_ms)
+        async with contextlib.aclosing(self.session.engines.speak(text, self._format, self._speed)) as parts:
+            async for part, audio in parts:
+                await self._utter(spoken, part, audio)
         spoken.finish("completed")
+
+    async def _utter(self, spoken: SpokenItem, text: str, audio: bytes) -> None:
+        """Send words and their audio side by side, a chunk at a time."""
+        size = CHUNK_MS * self._format.bytes_per_ms
+        chunks = [audio[start : start + size] for start in range(0, len(audio), size)] or [b""]
+        words = _words(text)
+        said = 0
+        for number, chunk in enumerate(chunks, 1):
+            until = -(-len(words) * number // len(chunks))
+            if until > said:
+                self._count_text(words[said:until])
+                spoken.say("".join(words[said:until]))
+                said = until
+            if chunk:
+                spoken.sound(chunk)
+                self.audio_ms += len(chunk) / self._format.bytes_per_ms
+            await self._pace(len(chunk) / self._format.bytes_per_ms)
 
     async def _write(self, text: str) -> None:
         written = WrittenItem(self)
-        for word in re.findall(r"\s*\S+\s*$|\s*\S+", text):
+        for word in _words(text):
             self._count_text([word])
             written.write(word)
             await self._pace(0)
@@ -265,6 +266,11 @@ class Response:
             "input_token_details": {"text_tokens": read, "audio_tokens": heard, "cached_tokens": 0},
             "output_token_details": {"text_tokens": self._text_tokens, "audio_tokens": audio},
         }
+
+
+def _words(text: str) -> list[str]:
+    """The words with the white space around them: joined, they are the text."""
+    return re.findall(r"\s*\S+\s*$|\s*\S+", text)
 
 
 _RATE_LIMITS: list[Json] = [

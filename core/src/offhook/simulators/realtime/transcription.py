@@ -91,11 +91,10 @@ class Transcription:
         wait_ms = max(INTERIM_EVERY_MS, self._looked_at_ms // 6)
         if self._looking or not INTERIM_EVERY_MS <= speech_ms <= _LONGEST_INTERIM_MS:
             return
-        if (
-            speech_ms - self._looked_at_ms < wait_ms
-            or not self._wanted
-            or not self._session.engines.recognizer
-        ):
+        if speech_ms - self._looked_at_ms < wait_ms or not self._wanted:
+            return
+        engines = self._session.engines
+        if engines.recognizer is None or engines.listening:  # a final transcript goes first
             return
         self._looked_at_ms, self._looking = speech_ms, True
         self._session.start(self._look(audio(), audio_format))

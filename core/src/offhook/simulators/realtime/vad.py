@@ -47,7 +47,7 @@ class VadSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """Speech began. start_ms includes the prefix padding."""
+    """Speech began. start_ms includes the prefix padding, as far as no earlier speech reaches into it."""
 
     start_ms: int
 
@@ -66,11 +66,12 @@ class VoiceActivity:
         self.settings = settings or VadSettings()
         self.speaking = False
         self.speech_ms = 0
-        """How much of the present speech was loud."""
+        """How much loud speech there was since the session began."""
         self._floor = 0.0
         self._loud_ms = 0
         self._quiet_ms = 0
         self._first_loud_ms = 0
+        self._stopped_ms = 0
         self._block_ms = 0
         self._block_least = float("inf")
 
@@ -89,13 +90,14 @@ class VoiceActivity:
         if self._loud_ms < ONSET_MS:
             return None
         self.speaking = True
-        self.speech_ms, self._quiet_ms = self._loud_ms, 0
-        return SpeechStarted(max(0, self._first_loud_ms - self.settings.prefix_padding_ms))
+        self.speech_ms += self._loud_ms
+        self._quiet_ms = 0
+        return SpeechStarted(max(self._stopped_ms, self._first_loud_ms - self.settings.prefix_padding_ms))
 
     def reset(self) -> None:
         """Forget the present speech, as when the buffer was cleared or committed by the client."""
         self.speaking = False
-        self.speech_ms = self._loud_ms = self._quiet_ms = 0
+        self._loud_ms = self._quiet_ms = 0
 
     def _go_on(self, loud: bool, start_ms: int) -> SpeechStopped | None:
         if loud:
@@ -106,7 +108,8 @@ class VoiceActivity:
         if self._quiet_ms < self.settings.silence_duration_ms:
             return None
         self.reset()
-        return SpeechStopped(start_ms + FRAME_MS)
+        self._stopped_ms = start_ms + FRAME_MS
+        return SpeechStopped(self._stopped_ms)
 
     def _threshold(self) -> float:
         wanted = self.settings.threshold

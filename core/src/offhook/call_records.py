@@ -1,0 +1,57 @@
+"""What is known of the calls of a host, for people: the live ones and some that have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from offhook.call import events as ev
+from offhook.call.actions import Action
+from offhook.call.record import CallRecord
+from offhook.console import Feed
+from offhook.plugins.hooks import Hooks
+from offhook.runner.call_runner import Watch
+
+log = logging.getLogger("offhook.host")
+
+ENDED_KEPT = 50
+"""Records of ended calls that stay readable; the oldest go first."""
+
+
+class CallRecords:
+    """Keeps the records, and tells everybody who watches: the console's feed and plugins."""
+
+    def __init__(self, hooks: Hooks) -> None:
+        self.calls: dict[str, CallRecord] = {}
+        """Call id → record, oldest first."""
+        self.feed = Feed(lambda: self.calls)
+        self._hooks = hooks
+
+    def open(self, record: CallRecord, problems: Sequence[str]) -> Watch:
+        """Take in a new call. What is returned is to be told of everything that its call decides."""
+        self.calls[record.call_id] = record
+        loop = asyncio.get_running_loop()
+        for problem in problems:
+            record.problem(loop.time(), problem)
+            self.feed.publish(record.call_id, loop.time(), None, (), record)
+        observed = self._hooks.watches("call_event")
+
+        def watch(event: ev.Event | None, actions: Sequence[Action], now: float) -> None:
+            try:
+                record.apply(now, event, actions)
+            except Exception:
+                # A mistake in showing a call must never become a mistake in the call.
+                log.exception("a call's record is incomplete", extra={"call_id": record.call_id})
+            self.feed.publish(record.call_id, now, event, actions, record)
+            if observed:  # after the call has gone on: an observer may be slow
+                loop.call_soon(self._hooks.call_event, record.call_id, event, tuple(actions))
+
+        return watch
+
+    def closed(self, record: CallRecord) -> None:
+        """A call has ended and everything that it held is free."""
+        self.feed.released(record.call_id, asyncio.get_running_loop().time(), record)
+        ended = [call_id for call_id, known in self.calls.items() if not known.live]
+        for call_id in ended[: max(0, len(ended) - ENDED_KEPT)]:
+            del self.calls[call_id]

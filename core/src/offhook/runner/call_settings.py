@@ -1,0 +1,49 @@
+"""The settings of one call: the host's, then what plugins say, then what the dialplan says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from offhook.ari import AriClient, AriError
+from offhook.call.info import CallInfo
+from offhook.plugins.hooks import Hooks
+from offhook.settings import LayeredSettings
+from offhook.settings.channel_variables import names, with_channel_variables
+
+log = logging.getLogger("offhook.runner")
+
+
+async def read_call_settings(
+    info: CallInfo, below: LayeredSettings, ari: AriClient, hooks: Hooks
+) -> LayeredSettings:
+    """Read the channel's `APP_…` variables, ask the plugins, and lay both over the host's settings.
+
+    Never raises and takes `settingsTimeoutMs` for each of the two at most: what is bad or late is left out, the
+    lower layer's value stands, and the result's `problems` say so.
+    """
+    seconds = below.settings.asterisk.settings_timeout_ms / 1000
+    problems: list[str] = []
+    variables: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(seconds):
+            variables = await ari.read_variables(info.channel_id, names())
+    except TimeoutError:
+        problems.append(
+            f"the channel's variables could not be read within {seconds * 1000:g} ms (SETTINGS_TIMEOUT_MS)"
+        )
+    except AriError as error:
+        problems.append(f"the channel's variables could not be read: {error}")
+    layered = LayeredSettings(below.settings, below.origins, checks=below.checks)
+    for plugin, overrides in await hooks.call_settings(info, variables, timeout_seconds=seconds):
+        layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
+    layered = with_channel_variables(layered, variables)
+    for problem in (*problems, *layered.problems):
+        log.warning("%s", problem, extra={"call_id": info.call_id})
+    return LayeredSettings(
+        layered.settings,
+        layered.origins,
+        warnings=layered.warnings,
+        problems=(*problems, *layered.problems),
+        checks=layered.checks,
+    )

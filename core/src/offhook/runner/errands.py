@@ -1,0 +1,40 @@
+"""Requests to Asterisk about one call: one after the other, in the order in which they were decided."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+log = logging.getLogger("offhook.runner")
+
+Errand = Callable[[], Awaitable[None]]
+
+
+class Errands:
+    """A queue of requests and the one task that makes them.
+
+    An errand handles its own expected failures; one that raises all the same is logged, and the next one runs.
+    """
+
+    def __init__(self, call_id: str) -> None:
+        self._call_id = call_id
+        self._waiting: asyncio.Queue[tuple[Errand, asyncio.Future[None]]] = asyncio.Queue()
+
+    def add(self, errand: Errand) -> asyncio.Future[None]:
+        """Put an errand behind the others; the future is done when it is, well or not."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait((errand, done))
+        return done
+
+    async def run(self) -> None:
+        """Run errands until cancelled."""
+        while True:
+            errand, done = await self._waiting.get()
+            try:
+                await errand()
+            except Exception:
+                log.exception("a request to Asterisk failed", extra={"call_id": self._call_id})
+            finally:
+                if not done.done():
+                    done.set_result(None)
