@@ -1,0 +1,208 @@
+"""The command line: a thin door to the host, the demonstration and the simulators."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from offhook import __version__
+from offhook.ari import AriError, AriUnreachable, Unauthorized
+from offhook.console import ConsoleError
+from offhook.host import Host, HostError
+from offhook.plugins.hooks import BadPlugin
+from offhook.plugins.loader import PluginConflict
+from offhook.settings import LayeredSettings, Settings, SettingsError, describe, load_settings
+from offhook.telemetry.logs import set_up_logging
+
+log = logging.getLogger("offhook")
+
+Result = TypeVar("Result")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 all went well, 1 it did not, 2 something is set wrongly."""
+    words = sys.argv[1:] if words is None else list(words)
+    if words[:1] == ["simulate"]:
+        return simulate(words[1:])
+    options = _parser().parse_args(words)
+    try:
+        status: int = options.command(options)
+    except SettingsError as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 2
+    return status
+
+
+# --- Commands ---------------------------------------------------------------------------------------------
+
+
+def run(options: argparse.Namespace) -> int:
+    """`offhook run`: serve the calls of a real Asterisk until SIGTERM or Ctrl-C."""
+    layered = _settings(options)
+    set_up_logging(layered.settings.logging.level)
+    for warning in layered.warnings:
+        log.warning("%s", warning)
+    try:
+        _run_in_loop(lambda: _serve(layered))
+    except (AriError, ConsoleError, HostError, PluginConflict, BadPlugin, OSError) as error:
+        print(f"offhook: {_explained(error, layered.settings)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(layered: LayeredSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Host(layered) as host:
+        log.info("console at %s", host.console_url)
+        serving = asyncio.create_task(host.serve())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+        log.info("stopping: no new calls, those that run are ended")
+        for task in (serving, stopped):
+            task.cancel()
+
+
+def config(options: argparse.Namespace) -> int:
+    """`offhook config`: every effective value and the layer that it came from."""
+    layered = _settings(options)
+    rows = describe(layered)
+    if options.json:
+        print(json.dumps([row._asdict() for row in rows], ensure_ascii=False, indent=2))
+    else:
+        print(_table([("SETTING", "VALUE", "FROM"), *((row.env, row.value, row.origin) for row in rows)]))
+    for warning in layered.warnings:
+        print(f"offhook: {warning}", file=sys.stderr)
+    return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """`offhook demo`: a whole call, without a key, Asterisk or network."""
+    # Imported here: the simulators are no part of a host that serves calls.
+    from offhook.demo import DemoOptions, hold_call
+
+    set_up_logging("debug" if options.verbose else "error")
+    wanted = DemoOptions(wav=options.wav, mode=options.mode, json=options.json, directory=options.directory)
+    status = 1
+    with contextlib.suppress(KeyboardInterrupt):
+        status = _run_in_loop(lambda: hold_call(wanted))
+    return status
+
+
+def simulate(words: Sequence[str]) -> int:
+    """`offhook simulate realtime|asterisk`: the simulators as programs; each has options of its own."""
+    if words[:1] == ["realtime"]:
+        from offhook.simulators.realtime.__main__ import main as realtime
+
+        return realtime(words[1:])
+    if words[:1] == ["asterisk"]:
+        from offhook.simulators.asterisk.__main__ import main as asterisk
+
+        return asterisk(words[1:])
+    asked_for_help = words[:1] in (["-h"], ["--help"])
+    print(
+        "usage: offhook simulate realtime|asterisk [options]\n\n"
+        "  realtime   a Realtime API server that listens and speaks\n"
+        "  asterisk   an Asterisk with ARI, RTP and callers\n\n"
+        "`offhook simulate realtime --help` and `offhook simulate asterisk --help` list the options.",
+        file=sys.stdout if asked_for_help else sys.stderr,
+    )
+    return 0 if asked_for_help else 2
+
+
+# --- Pieces -----------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="offhook", description="The OpenAI Realtime API behind any Asterisk extension."
+    )
+    parser.add_argument("--version", action="version", version=f"offhook {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serving = commands.add_parser("run", help="serve the calls of an Asterisk")
+    serving.set_defaults(command=run)
+    listing = commands.add_parser("config", help="show every setting and where it comes from")
+    listing.set_defaults(command=config)
+    listing.add_argument("--json", action="store_true", help="as JSON")
+    for command in (serving, listing):
+        command.add_argument("--config", type=Path, metavar="FILE", help="a JSON file with settings")
+        command.add_argument(
+            "--env-file", type=Path, default=Path(".env"), metavar="FILE", help="default: .env"
+        )
+
+    showing = commands.add_parser("demo", help="hold a whole call without key, Asterisk and network")
+    showing.set_defaults(command=demo)
+    showing.add_argument("--wav", type=Path, metavar="FILE", help="what the caller says (mono, 16 bits)")
+    showing.add_argument("--mode", default="VAD", help="activation mode (default %(default)s)")
+    showing.add_argument("--json", action="store_true", help="one JSON object a line")
+    showing.add_argument(
+        "--directory", type=Path, default=Path("offhook-demo"), help="for the recording (default %(default)s)"
+    )
+    showing.add_argument("--verbose", action="store_true", help="the host's log as well")
+
+    commands.add_parser("simulate", help="run a simulated Realtime server or a simulated Asterisk")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> LayeredSettings:
+    return load_settings(config_file=options.config, dotenv=options.env_file)
+
+
+def _explained(error: Exception, settings: Settings) -> str:
+    """What went wrong at the start, with the settings to look at."""
+    asterisk = settings.asterisk
+    match error:
+        case Unauthorized():
+            return (
+                f"Asterisk at {asterisk.ari_url} refused the login of the ARI user {asterisk.ari_username!r} "
+                f"(ASTERISK_ARI_USERNAME, ASTERISK_ARI_PASSWORD; ari.conf): {error}"
+            )
+        case AriUnreachable():
+            return (
+                f"Asterisk's ARI cannot be reached at {asterisk.ari_url} (ASTERISK_ARI_URL): {error.reason}"
+            )
+        case AriError():
+            return f"Asterisk's ARI at {asterisk.ari_url} (ASTERISK_ARI_URL) cannot be used: {error}"
+        case _:
+            return str(error)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Columns as wide as their content; long values are cut, `--json` shows them whole."""
+    shown = [[_cut(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cut(text: str, longest: int = 60) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
+
+
+def _run_in_loop(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    """Run in an event loop of its own: uvloop's where the extra `offhook[fast]` is installed."""
+    factory = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
