@@ -17,67 +17,28 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 from typing import ClassVar, Final
 
-from offhook.simulators import g711
+from asterisk.rtp_packet import (
+    CODEC_OF_PAYLOAD_TYPE,
+    EVENT_PAYLOAD_TYPE,
+    PACKET_SAMPLES,
+    PACKET_SECONDS,
+    RATE,
+    Codec,
+    Packet,
+)
+from offhook.simulators import wav
 
-RATE: Final = 8000
-PACKET_SECONDS: Final = 0.02
-PACKET_SAMPLES: Final = 160
-LOUD: Final = 200
-"""Mean absolute sample value of a packet from which it counts as sound."""
 DIGITS: Final = "0123456789*#ABCD"
-EVENT_PAYLOAD_TYPE: Final = 101
 SO_TIMESTAMPNS: Final = 35  # Linux's number; Python has no name for it
 
 
 class CallEndedError(Exception):
     """The call was over before that happened for which a test waited."""
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    """One law of G.711 (RFC 3551 §4.5.14): 8 kHz, one byte a sample."""
-
-    name: str
-    payload_type: int
-    encode: Callable[[bytes], bytes]
-    decode: Callable[[bytes], bytes]
-    silence: bytes
-    loudness: tuple[int, ...]
-    """The absolute sample value of each byte."""
-
-    @classmethod
-    def build(
-        cls,
-        name: str,
-        payload_type: int,
-        encode: Callable[[bytes], bytes],
-        decode: Callable[[bytes], bytes],
-    ) -> Codec:
-        silence = encode(bytes(2 * PACKET_SAMPLES))
-        samples = struct.unpack("<256h", decode(bytes(range(256))))
-        return cls(name, payload_type, encode, decode, silence, tuple(map(abs, samples)))
-
-
-ULAW: Final = Codec.build("PCMU/8000", 0, g711.encode_ulaw, g711.decode_ulaw)
-ALAW: Final = Codec.build("PCMA/8000", 8, g711.encode_alaw, g711.decode_alaw)
-CODECS: Final = {"ulaw": ULAW, "alaw": ALAW}
-
-
-@dataclass(frozen=True, slots=True)
-class HeardPacket:
-    """One RTP packet as it came in."""
-
-    arrived: float
-    """When the kernel took it in: seconds, on the clock of `time.time()`."""
-    sequence: int
-    timestamp: int
-    payload_type: int
-    marker: bool
-    ssrc: int
-    payload: bytes
 
 
 @dataclass(slots=True)
@@ -136,22 +97,26 @@ class Pacer:
 
 
 class CallerAudio:
-    """The audio of one call. It hears from the beginning (early media), and sends after `connect()`."""
+    """The audio of one call. It hears from the beginning (early media), and sends after `connect_audio()`.
 
-    def __init__(self, host: str, codec: Codec, *, send_silence: bool = True) -> None:
+    All times are those of `time.time()`.
+    """
+
+    def __init__(self, codec: Codec, *, send_silence: bool = True) -> None:
         self.codec = codec
         self.send_silence = send_silence
         """False: a telephone that sends nothing while nobody speaks."""
-        self.heard: list[HeardPacket] = []
+        self.heard: list[Packet] = []
+        """Every packet that came in, in order of arrival."""
+        self.sent: list[Packet] = []
+        """Every packet that went out."""
         self.speech_started: float | None = None
-        """When the first packet of the latest speech went out (clock of `time.time()`)."""
+        """When the first packet of the latest speech went out."""
         self.speech_ended: float | None = None
-        """When the latest speech's last packet went out; None while it lasts."""
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-        self._socket.bind((host, 0))
-        self._socket.setblocking(False)
-        self.port: int = self._socket.getsockname()[1]
+        """When its last packet went out; None while it lasts, and if it was cut off."""
+        self.ended = asyncio.Event()
+        self.audio_port = 0
+        self._socket: socket.socket | None = None
         self._remote: tuple[str, int] | None = None
         self._sequence = random.getrandbits(16)
         self._timestamp = random.getrandbits(32)
@@ -163,66 +128,80 @@ class CallerAudio:
         self._silent.set()
         self._keys_sent = asyncio.Event()
         self._keys_sent.set()
-        self.ended = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._socket, self._receive)
+        self._news = asyncio.Event()
 
-    def connect(self, remote: tuple[str, int], payload_type: int) -> None:
+    def open_audio(self, host: str) -> None:
+        """Listen on a port of `host` that the system chooses: `audio_port`."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket.bind((host, 0))
+        self._socket.setblocking(False)
+        self.audio_port = self._socket.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self._socket, self._receive, self._socket)
+
+    def connect_audio(self, remote: tuple[str, int], payload_type: int) -> None:
         """Send to `remote` from now on, in the codec that was agreed on. ValueError if that is not G.711."""
-        for codec in CODECS.values():
-            if codec.payload_type == payload_type:
-                self.codec = codec
-                break
-        else:
+        codec = CODEC_OF_PAYLOAD_TYPE.get(payload_type)
+        if codec is None:
             raise ValueError(
                 f"payload type {payload_type} was agreed on; a caller speaks 0 (ulaw) and 8 (alaw)"
             )
-        self._remote = remote
+        self.codec, self._remote = codec, remote
         Pacer.of_running_loop().add(self)
 
-    def end(self) -> None:
-        """Stop sending, and release whoever waits. Packets are still heard until `close()`."""
+    def end_audio(self) -> None:
+        """Stop sending, and release whoever waits. Packets are still heard until `close_audio()`."""
         Pacer.of_running_loop().remove(self)
-        self.ended.set()
-        self._silent.set()
-        self._keys_sent.set()
+        for event in (self.ended, self._silent, self._keys_sent, self._news):
+            event.set()
 
-    def close(self) -> None:
+    def close_audio(self) -> None:
         """Close the socket; it can be called twice."""
-        if self._socket.fileno() != -1:
-            self.end()
+        if self._socket is not None:
+            self.end_audio()
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
+            self._socket = None
 
-    # --- Sending ----------------------------------------------------------------------------------------
+    # --- What the caller says and presses ---------------------------------------------------------------
 
-    def start_speaking(self, pcm: bytes) -> None:
+    async def play(self, audio: bytes | str | Path) -> bool:
+        """Say this to its end, in real time: the path of a mono 16-bit WAV, or PCM.
+
+        False if the end of the call, or `stop_playing()`, cut it off.
+        """
+        self.start_playing(audio)
+        await self._silent.wait()
+        return self.speech_ended is not None and not self._speech
+
+    def start_playing(self, audio: bytes | str | Path) -> None:
         """Say this, after what is still being said; do not wait."""
-        encoded = self.codec.encode(pcm)
+        encoded = self.codec.encode(audio if isinstance(audio, bytes) else _read_wav(str(audio)))
         filler = self.codec.silence[: -len(encoded) % PACKET_SAMPLES]
         if not self._speech:
             self.speech_started = None
         self.speech_ended = None
-        self._speech = memoryview(bytes(self._speech) + encoded + filler)
-        self._silent.clear()
+        if not self.ended.is_set():
+            self._speech = memoryview(bytes(self._speech) + encoded + filler)
+            self._silent.clear()
 
-    async def speak(self, pcm: bytes) -> bool:
-        """Say this to its end. False if the call, or `stop_speaking()`, cut them off."""
-        self.start_speaking(pcm)
-        await self._silent.wait()
-        return self.speech_ended is not None and not self._speech
-
-    def stop_speaking(self) -> None:
+    def stop_playing(self) -> None:
         """Fall silent in the middle of a word."""
         self._speech = memoryview(b"")
         self._silent.set()
 
     async def press(self, digits: str, on_ms: int = 120, off_ms: int = 80) -> None:
-        """Press keys, as RFC 4733 events; returns when the last one has been released."""
-        for digit in digits.upper():
-            self._keys.append(_KeyPress(DIGITS.index(digit), on_ms * RATE // 1000, off_ms * RATE // 1000))
-        self._keys_sent.clear()
-        await self._keys_sent.wait()
-        if missing := sum(key.samples_left > 0 for key in self._keys):
+        """Press keys, as RFC 4733 events; returns when the last is released and its pause is over.
+
+        CallEndedError if the call is over, or ends meanwhile.
+        """
+        on, off = on_ms * RATE // 1000, off_ms * RATE // 1000
+        keys = [_KeyPress(DIGITS.index(digit), on, off) for digit in digits.upper()]
+        self._keys.extend(keys)
+        if not self.ended.is_set():
+            self._keys_sent.clear()
+            await self._keys_sent.wait()
+        if missing := sum(key.samples_left > 0 for key in keys):
             raise CallEndedError(f"the call ended before the last {missing} of the digits {digits!r}")
 
     def send_next(self) -> None:
@@ -231,16 +210,17 @@ class CallerAudio:
         if self._keys and self._send_key(self._keys[0]):
             return
         if self._speech:
-            payload, self._speech = self._speech[:PACKET_SAMPLES], self._speech[PACKET_SAMPLES:]
-            self._send(payload, self.codec.payload_type, self._timestamp, marker=self._resuming)
+            payload, self._speech = bytes(self._speech[:PACKET_SAMPLES]), self._speech[PACKET_SAMPLES:]
+            at = self._send_packet(payload, self.codec.payload_type, self._timestamp, marker=self._resuming)
             self._resuming = False
             if self.speech_started is None:
-                self.speech_started = time.time()
+                self.speech_started = at
             if not self._speech:
-                self.speech_ended = time.time()
+                self.speech_ended = at
                 self._silent.set()
         elif self.send_silence:
-            self._send(self.codec.silence, self.codec.payload_type, self._timestamp, marker=self._resuming)
+            payload = self.codec.silence
+            self._send_packet(payload, self.codec.payload_type, self._timestamp, marker=self._resuming)
             self._resuming = False
         else:
             self._resuming = True
@@ -262,25 +242,27 @@ class CallerAudio:
         last = key.samples_left <= 0
         payload = struct.pack("!BBH", key.event, (0x80 if last else 0) | 10, key.duration)
         for _ in range(3 if last else 1):
-            self._send(payload, EVENT_PAYLOAD_TYPE, key.timestamp, marker=first)
+            self._send_packet(payload, EVENT_PAYLOAD_TYPE, key.timestamp, marker=first)
         return True
 
-    def _send(self, payload: bytes | memoryview, payload_type: int, timestamp: int, *, marker: bool) -> None:
+    def _send_packet(self, payload: bytes, payload_type: int, timestamp: int, *, marker: bool) -> float:
+        """Send one packet; returns when."""
+        assert self._socket is not None
+        assert self._remote is not None
         self._sequence = (self._sequence + 1) & 0xFFFF
-        second = payload_type | (0x80 if marker else 0)
-        header = struct.pack("!BBHII", 0x80, second, self._sequence, timestamp, self._ssrc)
-        with suppress(
-            OSError
-        ):  # Asterisk has closed its port already, or the buffer is full: lost, as on a line
-            assert self._remote is not None
-            self._socket.sendto(header + payload, self._remote)
+        packet = Packet(time.time(), self._sequence, timestamp, payload_type, marker, self._ssrc, payload)
+        # An error: Asterisk has closed its port already, or the buffer is full. Lost, as on a line.
+        with suppress(OSError):
+            self._socket.sendto(packet.encode(), self._remote)
+            self.sent.append(packet)
+        return packet.at
 
-    # --- Hearing ----------------------------------------------------------------------------------------
+    # --- What the caller hears --------------------------------------------------------------------------
 
-    def _receive(self) -> None:
+    def _receive(self, source: socket.socket) -> None:
         while True:
             try:
-                data, ancillary, _, _ = self._socket.recvmsg(2048, 64)
+                data, ancillary, _, _ = source.recvmsg(2048, 64)
             except BlockingIOError:
                 return
             except ConnectionError:  # the answer to a packet that nobody took
@@ -291,56 +273,56 @@ class CallerAudio:
             for _, _, stamp in ancillary:
                 seconds, nanoseconds = struct.unpack("qq", stamp)
                 arrived = seconds + nanoseconds / 1e9
-            sequence, timestamp, ssrc = struct.unpack("!HII", data[2:12])
-            self.heard.append(
-                HeardPacket(arrived, sequence, timestamp, data[1] & 0x7F, data[1] >= 0x80, ssrc, data[12:])
-            )
+            self.heard.append(Packet.parse(data, arrived))
+            self._news.set()
 
-    def level(self, packet: HeardPacket) -> float:
-        """The packet's mean absolute sample value; 0 for what is not audio of this call's codec."""
-        if packet.payload_type != self.codec.payload_type or not packet.payload:
-            return 0.0
-        loudness = self.codec.loudness
-        return sum(loudness[byte] for byte in packet.payload) / len(packet.payload)
+    async def wait_packet(self, wanted: Callable[[Packet], bool], timeout_seconds: float = 30.0) -> Packet:
+        """Wait for the first packet that `wanted` takes, of all that are heard in this call.
 
-    async def wait_heard(self, timeout_seconds: float = 30.0, since: float | None = None) -> float:
-        """Wait for sound that arrives after now, or after the time `since`.
-
-        Returns its arrival (clock of `time.time()`). Raises CallEndedError, or TimeoutError.
+        Raises CallEndedError, or TimeoutError.
         """
-        since = time.time() if since is None else since
         looked_at = 0
         async with asyncio.timeout(timeout_seconds):
             while True:
                 over = self.ended.is_set()
                 for packet in self.heard[looked_at:]:
-                    if packet.arrived >= since and self.level(packet) > LOUD:
-                        return packet.arrived
-                looked_at = len(self.heard)
+                    if wanted(packet):
+                        return packet
                 if over:
-                    raise CallEndedError("nothing more was heard until the call ended")
-                await asyncio.sleep(PACKET_SECONDS / 2)
+                    raise CallEndedError("the call ended, and what a test waited for was not heard")
+                looked_at = len(self.heard)
+                self._news.clear()
+                await self._news.wait()
+
+    async def wait_heard(self, timeout_seconds: float = 30.0, since: float | None = None) -> float:
+        """Wait for sound that arrives after now, or after the time `since`; returns its arrival.
+
+        Raises CallEndedError, or TimeoutError.
+        """
+        start = time.time() if since is None else since
+        return (await self.wait_packet(lambda it: it.at >= start and it.is_loud, timeout_seconds)).at
 
     async def wait_quiet(self, seconds: float, timeout_seconds: float = 60.0) -> float:
         """Wait until nothing has been heard for so many seconds, counted from now at the earliest.
 
-        Returns when the silence began (clock of `time.time()`). Raises CallEndedError, or TimeoutError.
+        Returns when the silence began. Raises CallEndedError, or TimeoutError.
         """
         last_sound = time.time()
         looked_at = len(self.heard)
         async with asyncio.timeout(timeout_seconds):
-            while True:
-                for packet in self.heard[looked_at:]:
-                    if self.level(packet) > LOUD:
-                        last_sound = packet.arrived + PACKET_SECONDS
-                looked_at = len(self.heard)
-                if time.time() - last_sound >= seconds:
-                    return last_sound
+            while (remaining := last_sound + seconds - time.time()) > 0:
                 if self.ended.is_set():
                     raise CallEndedError(f"the call ended before {seconds:g} seconds of silence")
-                await asyncio.sleep(PACKET_SECONDS / 2)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(remaining):
+                        await self.ended.wait()
+                for packet in self.heard[looked_at:]:
+                    if packet.is_loud:
+                        last_sound = packet.at + PACKET_SECONDS
+                looked_at = len(self.heard)
+        return last_sound
 
-    def audio_heard(self) -> list[HeardPacket]:
+    def audio_heard(self) -> list[Packet]:
         """The packets of this call's codec in the order of arrival."""
         return [packet for packet in self.heard if packet.payload_type == self.codec.payload_type]
 
@@ -351,17 +333,26 @@ class CallerAudio:
         """
         pcm = bytearray()
         packets = self.audio_heard()
-        start = since if since is not None else packets[0].arrived if packets else 0.0
+        start = since if since is not None else packets[0].at if packets else 0.0
         for packet in packets:
-            if packet.arrived < start:
+            if packet.at < start:
                 continue
-            missing = int((packet.arrived - start) * RATE) - len(pcm) // 2
+            missing = int((packet.at - start) * RATE) - len(pcm) // 2
             if missing > 3 * PACKET_SAMPLES:  # less than that is the jitter of a stream that goes on
                 pcm += bytes(2 * missing)
             pcm += self.codec.decode(packet.payload)
         return bytes(pcm)
 
+    def save(self, path: str | Path) -> None:
+        """Write `pcm_heard()` as a WAV file."""
+        wav.write_wav(path, self.pcm_heard())
+
     def lost(self) -> int:
         """How many packets of the heard streams are missing by their sequence numbers."""
         steps = ((b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(self.heard) if a.ssrc == b.ssrc)
         return sum(step - 1 for step in steps if 1 < step < 1000)
+
+
+@lru_cache(maxsize=32)
+def _read_wav(path: str) -> bytes:
+    return wav.read_wav(path)

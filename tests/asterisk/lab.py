@@ -4,8 +4,8 @@ The programs come from the root file system that `scripts/install-asterisk` make
 it. Each lab is chrooted there in a private mount namespace, in which its run directory lies at `/lab`. So
 nothing has to be unmounted afterwards, and no two labs see each other. Needs root (chroot, mount namespace).
 
-    with Lab(tmp_path / "lab") as lab:
-        ...  # lab.ari_url, lab.sip_address, await lab.result(caller.number), lab.channels()
+    with Lab(tmp_path / "lab") as asterisk:
+        ...  # asterisk.ari_url, asterisk.sip_address, await asterisk.result(caller.number), asterisk.channels()
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,6 +31,8 @@ HOST: Final = "127.0.0.1"
 CONF: Final = Path(__file__).with_name("conf")
 STAMP: Final = ".offhook-asterisk"
 """Written last by `scripts/install-asterisk`: a root with this file is complete."""
+GREETING: Final = "conf-onlyperson"
+"""The Asterisk sound with which extension 7001 asks for a greeting: three seconds of speech without a pause."""
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 5.0
 
@@ -93,15 +94,19 @@ class Lab:
     Start it in a thread that lives as long as it shall run (pytest's main thread): it is tied to that thread.
     """
 
-    def __init__(self, directory: Path, *, root: Path | None = None, app_name: str = "offhook-lab") -> None:
+    def __init__(self, directory: Path, *, root: Path | None = None, app: str = "offhook") -> None:
         self.directory = directory.resolve()
         self.root = (root or asterisk_root()).resolve()
-        self.app_name = app_name
-        self.ari_username = "lab"
+        self.app = app
+        """The Stasis application to which the extensions 70xx hand their calls."""
+        self.ari_user = "lab"
         self.ari_password = secrets.token_hex(8)
         self.ari_port = 0
         self.sip_port = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._results: list[DialplanResult] = []
+        self._results_read = 0  # bytes of the file "results"
+        self._pieces: dict[tuple[str, str], dict[str, str]] = {}
 
     # --- Start and stop ---------------------------------------------------------------------------------
 
@@ -201,9 +206,10 @@ class Lab:
         values = {
             "@MODULES@": f"/{modules.relative_to(self.root)}",
             "@NAME@": self.directory.name,
-            "@APP@": self.app_name,
+            "@APP@": self.app,
+            "@GREETING@": GREETING,
             "@ARI_PORT@": str(self.ari_port),
-            "@ARI_USERNAME@": self.ari_username,
+            "@ARI_USER@": self.ari_user,
             "@ARI_PASSWORD@": self.ari_password,
             "@SIP_PORT@": str(self.sip_port),
         }
@@ -232,14 +238,21 @@ class Lab:
         """Host and UDP port for a `SipCaller`."""
         return HOST, self.sip_port
 
+    def sound(self, name: str) -> Path:
+        """The WAV file that Asterisk plays for the media URI `sound:<name>`. LabError if it has none."""
+        # Not through Debian's link sounds/en: it is absolute, and leads out of the root.
+        for path in self.root.glob(f"usr/share/asterisk/sounds/en_*/{name}.wav"):
+            return path
+        raise LabError(f"this Asterisk has no sound {name!r}")
+
     @property
     def environment(self) -> dict[str, str]:
         """The settings that lead Offhook here, by their environment names."""
         return {
             "ASTERISK_ARI_URL": self.ari_url,
-            "ASTERISK_ARI_USERNAME": self.ari_username,
+            "ASTERISK_ARI_USERNAME": self.ari_user,
             "ASTERISK_ARI_PASSWORD": self.ari_password,
-            "ASTERISK_ARI_APP_NAME": self.app_name,
+            "ASTERISK_ARI_APP_NAME": self.app,
         }
 
     def ari(self, method: str, path: str) -> Any:
@@ -247,7 +260,7 @@ class Lab:
 
         Blocks for a millisecond or two. Raises OSError: HTTPError with its status, or no connection.
         """
-        token = base64.b64encode(f"{self.ari_username}:{self.ari_password}".encode()).decode()
+        token = base64.b64encode(f"{self.ari_user}:{self.ari_password}".encode()).decode()
         request = urllib.request.Request(
             f"{self.ari_url}/ari{path}", method=method, headers={"Authorization": f"Basic {token}"}
         )
@@ -312,7 +325,8 @@ class Lab:
 
     def results(self, caller: str | None = None) -> list[DialplanResult]:
         """What the dialplan has recorded so far, in order of time; of one caller, if a number is given."""
-        return [result for result in self._read_results() if caller in (None, result.caller)]
+        self._read_results()
+        return [result for result in self._results if caller in (None, result.caller)]
 
     async def result(
         self, caller: str, phase: str = "stasis", timeout_seconds: float = 5.0
@@ -330,18 +344,24 @@ class Lab:
                 )
             await asyncio.sleep(0.02)
 
-    def _read_results(self) -> Iterator[DialplanResult]:
+    def _read_results(self) -> None:
+        """Read on in the dialplan's file; its format is described in `conf/extensions.conf`."""
         path = self.directory / "results"
-        pieces: dict[tuple[str, str], dict[str, str]] = {}
-        for line in path.read_text().splitlines() if path.exists() else ():
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._results_read)
+            whole_lines, end, _ = file.read().rpartition(b"\n")
+        self._results_read += len(whole_lines + end)
+        for line in whole_lines.decode().splitlines():
             phase, call, caller, extension, name, value = line.split(" ")
-            record = pieces.setdefault((phase, call), {})
+            record = self._pieces.setdefault((phase, call), {})
             if name != "end":
                 record[name] = record.get(name, value[:1]) + value[1:]
                 continue
             variables = {key: unquote(text[1:]) if text != "-" else None for key, text in record.items()}
-            del pieces[phase, call]
-            yield DialplanResult(phase, call, unquote(caller), unquote(extension), variables)
+            del self._pieces[phase, call]
+            self._results.append(DialplanResult(phase, call, unquote(caller), unquote(extension), variables))
 
 
 def free_port(kind: socket.SocketKind) -> int:

@@ -1,13 +1,15 @@
 """A scripted SIP caller: dials an extension of a lab, talks, presses keys, listens and hangs up.
 
-    async with SipCaller(lab.sip_address, "7000", variables={"APP_DTMF_MAX_DIGITS": "4"}) as caller:
+    async with SipCaller(asterisk.sip_address, "7000", variables={"APP_DTMF_MAX_DIGITS": "4"}) as caller:
         assert await caller.call() == 200
-        await caller.audio.speak(samples)
-        await caller.audio.wait_heard()
+        await caller.play("question.wav")
+        await caller.wait_heard()
+        await caller.press("12#")
         await caller.hang_up()
+        caller.save("heard.wav")
 
 Enough of RFC 3261 for one caller on loopback: INVITE with retransmission, ACK, CANCEL, BYE from either side,
-INFO digits. Audio and RFC 4733 digits are `caller.audio`. Hundreds of callers can run in one event loop.
+INFO digits. Audio and RFC 4733 digits come with `CallerAudio`. Hundreds of callers can run in one event loop.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import quote
 
-from asterisk.caller_audio import CODECS, CallEndedError, CallerAudio
+from asterisk.caller_audio import CallEndedError, CallerAudio
+from asterisk.rtp_packet import CODECS
 from asterisk.sip_message import SipMessage, audio_address, offer
 
 HOST: Final = "127.0.0.1"
@@ -49,8 +52,8 @@ class _Transaction:
             self.final.set()
 
 
-class SipCaller(asyncio.DatagramProtocol):
-    """One call from this machine. `number` identifies it in `Lab.result()`."""
+class SipCaller(CallerAudio, asyncio.DatagramProtocol):
+    """One call from this machine, signalling and audio. `number` identifies it in `Lab.result()`."""
 
     def __init__(
         self,
@@ -63,10 +66,11 @@ class SipCaller(asyncio.DatagramProtocol):
         send_silence: bool = True,
     ) -> None:
         """`variables` become channel variables before `Stasis()`; `codecs`: `ulaw`, `alaw`, best first."""
+        self.codecs = tuple(CODECS[name] for name in codecs)
+        super().__init__(self.codecs[0], send_silence=send_silence)
         self.server = sip_address
         self.extension = extension
         self.variables = dict(variables or {})
-        self.codecs = tuple(CODECS[name] for name in codecs)
         self.number = number or str(random.randrange(10**9, 10**10))
         self.status = 0
         """The latest status that the INVITE got; 0 if none."""
@@ -77,11 +81,9 @@ class SipCaller(asyncio.DatagramProtocol):
         self.answered = asyncio.Event()
         self.answered_at: float | None = None
         """When the 200 came (clock of `time.time()`)."""
-        self.ended = asyncio.Event()
         self.ended_at: float | None = None
         self.sip_log: list[tuple[float, str]] = []
         """Time and first line of each message, `<` received or `>` sent."""
-        self._send_silence = send_silence
         self._call_id = f"{random.getrandbits(64):016x}@{HOST}"
         self._tag = f"{random.getrandbits(32):08x}"
         self._to_tag = ""
@@ -93,7 +95,7 @@ class SipCaller(asyncio.DatagramProtocol):
         self._transactions: dict[int, _Transaction] = {}
 
     async def __aenter__(self) -> Self:
-        self.audio = CallerAudio(HOST, self.codecs[0], send_silence=self._send_silence)
+        self.open_audio(HOST)
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
         self._port: int = self._transport.get_extra_info("sockname")[1]
@@ -107,7 +109,7 @@ class SipCaller(asyncio.DatagramProtocol):
                 await self.cancel()
             await self.hang_up()
         finally:
-            self.audio.close()
+            self.close_audio()
             self._transport.close()
 
     # --- What the caller does ---------------------------------------------------------------------------
@@ -125,7 +127,7 @@ class SipCaller(asyncio.DatagramProtocol):
                     f"{len(pairs)} bytes of variables; Asterisk reads {LONGEST_VARIABLES} of a header"
                 )
             headers.append(("X-Vars", pairs))
-        sdp = offer(HOST, self.audio.port, [(codec.payload_type, codec.name) for codec in self.codecs])
+        sdp = offer(HOST, self.audio_port, [(codec.payload_type, codec.name) for codec in self.codecs])
         self._branch = _branch()
         self._cseq += 1
         invite = self._request("INVITE", self._target, self._cseq, self._branch, headers, sdp)
@@ -144,7 +146,7 @@ class SipCaller(asyncio.DatagramProtocol):
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLEARING_SECONDS):
                     await invite.heard_back.wait()  # before any response a CANCEL may not be sent
-                    self._send(self._request("CANCEL", self._dialled, 1, self._branch))
+                    self._send_message(self._request("CANCEL", self._dialled, 1, self._branch))
                     await invite.final.wait()
         if self.answered.is_set():
             await self.hang_up()
@@ -219,7 +221,7 @@ class SipCaller(asyncio.DatagramProtocol):
         pause = T1_SECONDS
         async with asyncio.timeout(timeout_seconds):
             while not transaction.heard_back.is_set():
-                self._send(request)
+                self._send_message(request)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await transaction.heard_back.wait()
@@ -228,7 +230,7 @@ class SipCaller(asyncio.DatagramProtocol):
         assert transaction.response is not None
         return transaction.response
 
-    def _send(self, message: SipMessage) -> None:
+    def _send_message(self, message: SipMessage) -> None:
         self.sip_log.append((time.time(), f"> {message.first_line}"))
         self._transport.sendto(message.encode(), self.server)
 
@@ -255,15 +257,15 @@ class SipCaller(asyncio.DatagramProtocol):
         self._to_tag = message.header("To").partition(";tag=")[2]
         if self.status >= 300:
             # This ACK belongs to the INVITE's own transaction (RFC 3261 §17.1.1.3).
-            self._send(self._request("ACK", self._dialled, message.cseq, self._branch))
+            self._send_message(self._request("ACK", self._dialled, message.cseq, self._branch))
             self.hangup_reason = message.header("Reason")
             self._end("caller" if self._cancelled else "rejected")
             return
         self._target = message.header("Contact").partition("<")[2].partition(">")[0]
-        self._send(self._request("ACK", self._target, message.cseq, _branch()))
+        self._send_message(self._request("ACK", self._target, message.cseq, _branch()))
         if not self.answered.is_set():  # else the 200 came once more: another ACK is all that it wants
             self.answered_at = time.time()
-            self.audio.connect(*audio_address(message.body))
+            self.connect_audio(*audio_address(message.body))
             self.answered.set()
 
     def _on_request(self, message: SipMessage) -> None:
@@ -272,8 +274,8 @@ class SipCaller(asyncio.DatagramProtocol):
         extra, body = [("Contact", self._contact)], ""
         if message.method == "INVITE":  # a re-INVITE gets the same audio again
             extra.append(("Content-Type", "application/sdp"))
-            body = offer(HOST, self.audio.port, [(self.audio.codec.payload_type, self.audio.codec.name)])
-        self._send(message.answer("200 OK", extra, body))
+            body = offer(HOST, self.audio_port, [(self.codec.payload_type, self.codec.name)])
+        self._send_message(message.answer("200 OK", extra, body))
         if message.method == "BYE":
             self.hangup_reason = message.header("Reason")
             self._end("asterisk")
@@ -281,8 +283,7 @@ class SipCaller(asyncio.DatagramProtocol):
     def _end(self, by: Literal["caller", "asterisk", "rejected"]) -> None:
         if not self.ended.is_set():
             self.ended_by, self.ended_at = by, time.time()
-            self.audio.end()
-            self.ended.set()
+            self.end_audio()
 
 
 def _branch() -> str:
