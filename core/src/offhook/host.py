@@ -321,6 +321,11 @@ class Host:
         return self._connected and not self._stopping
 
     @property
+    def ports_in_use(self) -> int:
+        """How many RTP ports calls hold at the moment."""
+        return self._equipment.ports.in_use
+
+    @property
     def console_url(self) -> str:
         """The address of the console's page; empty without one."""
         return self._console.url if self._console is not None else ""

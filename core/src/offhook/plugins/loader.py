@@ -84,7 +84,8 @@ def find_plugins(
 ) -> list[FoundPlugin]:
     """Find and import all plugins; those that take part have `plugin` set, first-party ones come first.
 
-    `disabled` are plugin names to leave out, which are not even imported; `choices` maps a plugin name to the distribution to take.
+    `disabled` are plugin names to leave out, which are not even imported; `choices` maps a plugin name to the
+    distribution to take.
     Raises PluginConflict.
     """
     chosen = choices or {}
@@ -128,8 +129,8 @@ def _choose(name: str, rivals: list[Extension[Any]], choice: str | None) -> Exte
     if len(strangers) > 1:
         names = " and ".join(sorted(_distribution(e.entry_point) for e in strangers))
         raise PluginConflict(
-            f"{names} both declare a plugin named {name!r}: uninstall one, or choose with the setting "
-            f'pluginChoices, for example OFFHOOK_PLUGIN_CHOICES={{"{name}": "{_distribution(strangers[0].entry_point)}"}}'
+            f"{names} both declare a plugin named {name!r}: uninstall one, or choose with a setting, "
+            f"for example OFFHOOK_PLUGIN_CHOICES={name}={_distribution(strangers[0].entry_point)}"
         )
     return strangers[0] if strangers else rivals[-1]
 
