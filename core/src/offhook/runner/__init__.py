@@ -3,5 +3,5 @@
 `call_runner.py` takes events in and carries actions out; `errands.py` keeps requests to Asterisk in order,
 `audio_path.py` connects the caller's audio, `stream.py` holds the Realtime session, `tool_context.py` is what
 a tool may do, `ari_events.py` says what Asterisk's events mean to a call, `call_settings.py` finds the settings
-of one call.
+of one call, `leaving.py` hands the result over.
 """

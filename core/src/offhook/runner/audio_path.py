@@ -71,39 +71,36 @@ class AudioConnector:
         hear: AudioFormat,
         say: AudioFormat,
     ) -> AudioPath:
-        """Answer the channel, unless it is, and connect it.
+        """Connect the channel, and answer it unless it is: then nothing said from the answer on is lost.
 
-        Ports come first: a call for which there is none is not even answered. Raises AriError, NoPortLeftError,
+        A call for which there is no port is not answered at all. Raises AriError, NoPortLeftError,
         OSError, ValueError and AudioPathError.
         """
         try:
-            return await self._connect(channel_id, topology, answered, hear, say)
+            path = await self._connect(channel_id, topology, hear, say)
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
+        if not answered:
+            await self._ari.answer(channel_id)
+        return path
 
     async def _connect(
         self,
         channel_id: str,
         topology: Literal["split", "bridge"],
-        answered: bool,
         hear: AudioFormat,
         say: AudioFormat,
     ) -> AudioPath:
         speak = self._leg(say)
         if topology == "bridge":
-            async with asyncio.TaskGroup() as together:
-                media = together.create_task(self._external_media("media", speak, say))
-                if not answered:
-                    together.create_task(self._ari.answer(channel_id))
-            await self._bridge("bridge", channel_id, media.result())
+            media = await self._external_media("media", speak, say)
+            await self._bridge("bridge", channel_id, media)
             return AudioPath(speak, speak)
         listen = self._leg(hear)
         async with asyncio.TaskGroup() as together:
             ear = together.create_task(self._external_media("listen", listen, hear))
             mouth = together.create_task(self._external_media("speak", speak, say))
             snoop = together.create_task(self._snoop(channel_id))
-            if not answered:
-                together.create_task(self._ari.answer(channel_id))
         async with asyncio.TaskGroup() as together:
             together.create_task(self._bridge("listen-bridge", snoop.result(), ear.result()))
             together.create_task(self._bridge("speak-bridge", channel_id, mouth.result()))

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from offhook.ari import AriClient, AriError, BadRequest, Conflict, NotFound, ServerError
+from offhook.ari import AriClient, AriError, Conflict, NotFound
 from offhook.call import actions as do
 from offhook.call import events as ev
 from offhook.call.call import Call
@@ -29,10 +29,14 @@ from .ari_events import playback_prefix
 from .arrivals import Arrivals
 from .audio_path import AudioConnector, AudioPathError
 from .errands import Errands
+from .leaving import leave
 from .stream import Stream
 from .tool_context import CallToolContext
 
 log = logging.getLogger("offhook.runner")
+
+CEASE_SECONDS = 1.0
+"""How long the caller of an ended call waits for what is still being done, such as a tool that cleans up."""
 
 Watch = Callable[[ev.Event | None, Sequence[do.Action], float], None]
 """Is told of each event (None: time passed), what the call decided, and when (seconds, monotonic)."""
@@ -182,56 +186,25 @@ class CallRunner:
         task.add_done_callback(self._tasks.discard)
 
     async def _cease(self) -> None:
-        """Stop whatever is still being done for the call."""
+        """Stop whatever is still being done for the call. A tool that will not stop does not keep the caller."""
         if self._alarm is not None:
             self._alarm.cancel()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CEASE_SECONDS)
+            if late:
+                log.warning("%d tools go on after the call", len(late), extra={"call_id": self.info.call_id})
 
     async def _leave(self, end: do.End) -> None:
-        """Set the result and give the channel back. A channel that is gone needs neither."""
-        ari, channel_id = self._equipment.ari, self.info.channel_id
-        try:
-            # Asterisk lets everything else on the channel wait until a prompt is over.
-            for playback_id in sorted(self.call.state.playing):
-                await ari.stop_playback(self._playback(playback_id), missing_ok=True)
-            if self.call.state.talk_detect:
-                await ari.set_variable(channel_id, "TALK_DETECT(remove)", "")
-            for name, value in end.outcome.variables().items():
-                await ari.set_variable(channel_id, name, value)
-            await self._set_more_variables(self._equipment.hooks.result_variables(self.info, end.outcome))
-            if end.leave == "hangup":
-                await ari.hangup(channel_id)
-            else:
-                await ari.continue_in_dialplan(
-                    channel_id, end.context, end.extension, 1 if end.extension else 0
-                )
-        except (NotFound, Conflict):
-            pass
-        except AriError as error:
-            log.error("the result could not be handed over: %s", error, extra={"call_id": self.info.call_id})
-            await self._drop(channel_id)
-
-    async def _set_more_variables(self, variables: Mapping[str, str]) -> None:
-        """Set what plugins add; a name that Asterisk refuses costs no other."""
-        for name, value in variables.items():
-            try:
-                await self._equipment.ari.set_variable(self.info.channel_id, name, value)
-            except (BadRequest, ServerError) as error:
-                log.warning(
-                    "a plugin's variable is left out: %s", error, extra={"call_id": self.info.call_id}
-                )
-
-    async def _drop(self, channel_id: str) -> None:
-        """The last resort: a caller that Asterisk did not take back is not left in silence."""
-        try:
-            await self._equipment.ari.continue_in_dialplan(channel_id)
-        except AriError:
-            try:
-                await self._equipment.ari.hangup(channel_id, missing_ok=True)
-            except AriError as error:
-                log.error("the caller could not be let go: %s", error, extra={"call_id": self.info.call_id})
+        await leave(
+            self._equipment.ari,
+            self.info,
+            end,
+            self._equipment.hooks.result_variables(self.info, end.outcome),
+            playing=[self._playback(playback_id) for playback_id in sorted(self.call.state.playing)],
+            talk_detect=self.call.state.talk_detect is not None,
+        )
 
     # --- Carrying out ---------------------------------------------------------------------------------
 

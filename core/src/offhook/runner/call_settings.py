@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from offhook.ari import AriClient, AriError
 from offhook.call.info import CallInfo
@@ -12,6 +13,8 @@ from offhook.settings import LayeredSettings
 from offhook.settings.channel_variables import names, with_channel_variables
 
 log = logging.getLogger("offhook.runner")
+
+MODE = "recognitionActivationMode"
 
 
 async def read_call_settings(
@@ -47,3 +50,20 @@ async def read_call_settings(
         problems=(*problems, *layered.problems),
         checks=layered.checks,
     )
+
+
+def with_known_modes(layered: LayeredSettings, hooks: Hooks) -> LayeredSettings:
+    """Settings that take only activation modes which a plugin has.
+
+    A host whose default mode has no plugin starts all the same: a call may choose another one.
+    """
+
+    def check(mode: str) -> str:
+        known = hooks.activation_mode(mode, layered.settings) is not None
+        return (
+            "" if known else "the name of a mode that an installed plugin has (IMMEDIATE, FIXED_DELAY, VAD …)"
+        )
+
+    if layered.origin(MODE) == "default":
+        return replace(layered, checks={**layered.checks, MODE: check})
+    return layered.with_check(MODE, check)

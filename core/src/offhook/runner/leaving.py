@@ -1,0 +1,109 @@
+"""The end of a call in Asterisk: the result in channel variables, and the channel back to where it came from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from offhook.ari import (
+    AriClient,
+    AriError,
+    AriUnreachable,
+    BadRequest,
+    Conflict,
+    NotFound,
+    ServerError,
+)
+from offhook.call.actions import End
+from offhook.call.info import CallInfo
+from offhook.call.outcome import EndCause
+
+log = logging.getLogger("offhook.runner")
+
+
+async def leave(
+    ari: AriClient,
+    info: CallInfo,
+    end: End,
+    more_variables: Mapping[str, str],
+    *,
+    playing: Iterable[str],
+    talk_detect: bool,
+) -> None:
+    """Set the result and let the channel go on in the dialplan, or hang it up. Never raises.
+
+    more_variables: what plugins add. playing: ids of the prompts that may still play. talk_detect: TALK_DETECT is
+    set, and the dialplan did not ask for it.
+
+    A caller who has hung up gets the result as long as Asterisk takes it: a moment later it answers 400, 404 or
+    409 to everything.
+    """
+    extra = {"call_id": info.call_id}
+    try:
+        await _hand_over(ari, info, end, more_variables, playing, talk_detect)
+    except (NotFound, Conflict):
+        return
+    except AriError as error:
+        if end.outcome.cause is EndCause.HANGUP:
+            log.info("the caller was gone before the result could be set", extra=extra)
+            return
+        log.error("the result could not be handed over: %s", error, extra=extra)
+    await _let_go(ari, info, end)
+
+
+async def _hand_over(
+    ari: AriClient,
+    info: CallInfo,
+    end: End,
+    more_variables: Mapping[str, str],
+    playing: Iterable[str],
+    talk_detect: bool,
+) -> None:
+    # Asterisk lets everything else on the channel wait until a prompt is over.
+    for playback_id in playing:
+        try:
+            await ari.stop_playback(playback_id, missing_ok=True)
+        except AriError as error:
+            log.warning("a prompt cannot be stopped: %s", error, extra={"call_id": info.call_id})
+    for name, value in end.outcome.variables().items():
+        try:
+            await ari.set_variable(info.channel_id, name, value)
+        except AriUnreachable:
+            # Asterisk closes idle connections; a request sent just then is lost.
+            await ari.set_variable(info.channel_id, name, value)
+    await _set_leniently(ari, info, more_variables)
+    if talk_detect:
+        await _set_leniently(ari, info, {"TALK_DETECT(remove)": ""})
+
+
+async def _set_leniently(ari: AriClient, info: CallInfo, variables: Mapping[str, str]) -> None:
+    """Set variables; one that Asterisk refuses costs no other."""
+    for name, value in variables.items():
+        try:
+            await ari.set_variable(info.channel_id, name, value)
+        except (BadRequest, ServerError) as error:
+            log.warning("%s could not be set: %s", name, error, extra={"call_id": info.call_id})
+
+
+async def _let_go(ari: AriClient, info: CallInfo, end: End) -> None:
+    """Let the caller go as the call has decided, or, where that fails, in any way: never leave it in silence."""
+    ways: list[Callable[[], Awaitable[None]]] = [
+        lambda: ari.continue_in_dialplan(info.channel_id),
+        lambda: ari.hangup(info.channel_id),
+    ]
+    if end.leave == "hangup":
+        ways.insert(0, ways[-1])
+    elif end.context or end.extension:
+        priority = 1 if end.extension else 0
+        ways.insert(
+            0, lambda: ari.continue_in_dialplan(info.channel_id, end.context, end.extension, priority)
+        )
+    for way in ways:
+        try:
+            await way()
+        except (NotFound, Conflict):
+            return
+        except AriError as error:
+            log.error("the caller could not be let go: %s", error, extra={"call_id": info.call_id})
+        else:
+            return
