@@ -23,7 +23,7 @@ from offhook.simulators.wav import read_wav, tone
 from .report import Report
 from .verdict import Expected, judge
 
-GREETING = "Welcome to Off hook. How can I help you?"
+GREETING = "Welcome. How can I help you?"
 QUESTION = "Hello. I would like to know your opening hours on Saturday, please."
 INTERRUPTION = "Stop, please. I have another question."
 GOODBYE = "Thank you very much. Goodbye."
@@ -128,8 +128,11 @@ async def _talk(caller: SimulatedCaller, question: bytes, report: Report, *, und
         if understood:
             caller.play(audio_file("goodbye.wav"))
             await caller.played()
-            return await caller.left_stasis(timeout_seconds=30)
-    report.tell("hanging_up", "the caller hangs up")
+        else:
+            report.tell("keys", "the caller presses 1 2 #")
+            await caller.press("12#")
+        return await caller.left_stasis(timeout_seconds=30)
+    report.tell("hanging_up", "the other side does not play along: the caller hangs up")
     await caller.hangup()
     return await caller.left_stasis()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,7 +145,7 @@ class Report:
             print(f"\nWhat the caller heard ({seconds:.1f} s): {recording}")
             if understood:
                 print(f"The recogniser understands it as: “{understood}”")
-            print("\n" + ("Everything was as it should." if not verdict.failures else "Not as it should:"))
-        for failure in verdict.failures:
-            print(f"  - {failure}", file=sys.stderr)
+            print("\n" + ("Everything was as it should be." if not verdict.failures else "Not as it should be:"))
+            for failure in verdict.failures:
+                print(f"  - {failure}")
         return 1 if verdict.failures else 0

@@ -65,7 +65,7 @@ def _failures(expected: Expected, record: CallRecord, left: LeftStasis, understo
         yield f"{len(answers)} answers were spoken, two or more were expected"
     if not any(turn.cut for turn in answers):
         yield "no answer was interrupted"
-    wanted = {"tool", "hangup"} if expected.speech else {"hangup"}
+    wanted = "tool" if expected.speech else "dtmf"
     cause = left.variables.get("OFFHOOK_END_CAUSE", "")
-    if cause not in wanted:
-        yield f"the call ended with {cause or 'no result'}"
+    if cause != wanted:
+        yield f"the call ended with {cause or 'no result'}, not with {wanted}"
