@@ -91,14 +91,17 @@ def config(options: argparse.Namespace) -> int:
 def demo(options: argparse.Namespace) -> int:
     """`offhook demo`: a whole call, without a key, Asterisk or network."""
     # Imported here: the simulators are no part of a host that serves calls.
-    from offhook.demo import DemoOptions, hold_call
+    from offhook.demo import DemoError, DemoOptions, hold_call
 
     set_up_logging("debug" if options.verbose else "error")
     wanted = DemoOptions(wav=options.wav, mode=options.mode, json=options.json, directory=options.directory)
-    status = 1
-    with contextlib.suppress(KeyboardInterrupt):
-        status = _run_in_loop(lambda: hold_call(wanted))
-    return status
+    try:
+        return _run_in_loop(lambda: hold_call(wanted))
+    except DemoError as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 def simulate(words: Sequence[str]) -> int:

@@ -4,6 +4,6 @@ Realtime server are the simulators, which speak the real protocols over real soc
 `conversation.py` holds the call, `report.py` shows it as it goes, `verdict.py` says whether it was as it should.
 """
 
-from .conversation import DemoOptions, hold_call
+from .conversation import DemoError, DemoOptions, hold_call
 
-__all__ = ["DemoOptions", "hold_call"]
+__all__ = ["DemoError", "DemoOptions", "hold_call"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import wave
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,10 @@ THINKING_SECONDS = 0.8
 """So long the caller is silent after what was heard."""
 
 
+class DemoError(Exception):
+    """A file that cannot be used; the text names it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
     """What a person may choose.
@@ -51,10 +56,13 @@ class DemoOptions:
 async def hold_call(options: DemoOptions) -> int:
     """Hold the call and show it; returns the exit status: 0 if everything was as it should.
 
-    Raises SettingsError for a mode that no plugin has, OSError and ValueError for a file that cannot be used.
+    Raises SettingsError for a mode that no plugin has, DemoError for a file that cannot be used.
     """
-    question = audio_file("question.wav") if options.wav is None else read_wav(options.wav)
-    options.directory.mkdir(parents=True, exist_ok=True)
+    try:
+        question = audio_file("question.wav") if options.wav is None else read_wav(options.wav)
+        options.directory.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError, EOFError, wave.Error) as error:
+        raise DemoError(f"{options.wav or options.directory}: {error}") from error
     report = Report(as_json=options.json)
     speech = speech_available()
     report.say("offhook demo: a call with no key, no Asterisk and no network")
@@ -66,7 +74,7 @@ async def hold_call(options: DemoOptions) -> int:
     welcome = await asyncio.to_thread(_spoken, GREETING) if speech else tone(440, 1.0)
     async with (
         SimulatedAsterisk(sounds={"welcome": welcome}) as asterisk,
-        SimulatedRealtime(dialogue=None) as provider,
+        SimulatedRealtime() as provider,
     ):
         settings = settings_with(
             ari_url=asterisk.url,
@@ -74,6 +82,7 @@ async def hold_call(options: DemoOptions) -> int:
             ari_password=asterisk.password,
             base_url=provider.url,
             greeting_audio_path="sound:welcome",
+            recognition_activation_mode=options.mode,
             port=0,
             rtp_port_min=10_000,
             rtp_port_max=60_000,
@@ -88,7 +97,6 @@ async def hold_call(options: DemoOptions) -> int:
             report.tell("dialled", f"the caller dials 7000, activation mode {options.mode}")
             caller = await asterisk.dial(
                 "7000",
-                variables={"APP_RECOGNITION_ACTIVATION_MODE": options.mode},
                 caller_number="+4930901820",
                 caller_name="Ada",
             )
@@ -132,7 +140,8 @@ async def _talk(caller: SimulatedCaller, question: bytes, report: Report, *, und
             report.tell("keys", "the caller presses 1 2 #")
             await caller.press("12#")
         return await caller.left_stasis(timeout_seconds=30)
-    report.tell("hanging_up", "the other side does not play along: the caller hangs up")
+    if caller.ended_at is None:
+        report.tell("hanging_up", "the other side does not play along: the caller hangs up")
     await caller.hangup()
     return await caller.left_stasis()
 

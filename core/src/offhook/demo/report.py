@@ -145,7 +145,9 @@ class Report:
             print(f"\nWhat the caller heard ({seconds:.1f} s): {recording}")
             if understood:
                 print(f"The recogniser understands it as: “{understood}”")
-            print("\n" + ("Everything was as it should be." if not verdict.failures else "Not as it should be:"))
+            print(
+                "\n" + ("Everything was as it should be." if not verdict.failures else "Not as it should be:")
+            )
             for failure in verdict.failures:
                 print(f"  - {failure}")
         return 1 if verdict.failures else 0
