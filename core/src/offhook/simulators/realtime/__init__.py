@@ -10,6 +10,7 @@
 | `conversation.py` | the items, truncating and deleting them |
 | `response.py`, `output_items.py` | an answer and its events |
 | `dialogue.py` | what the model says |
+| `__main__.py` | the program `offhook simulate realtime` |
 | `quirks.py` | faults of the live service, to be switched on |
 | `engines.py`, `speech.py`, `resampling.py`, `audio.py` | recognition and voice, off the event loop; audio formats |
 """

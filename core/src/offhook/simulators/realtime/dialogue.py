@@ -97,7 +97,7 @@ _DIGITS = {
 _NUMBER = re.compile(
     rf"\b(?:{'|'.join(_DIGITS)}|\d+)(?:[\s,.-]+(?:{'|'.join(_DIGITS)}|\d+))+\b|\b\d{{2,}}\b", re.I
 )
-_QUOTED = re.compile(r"\b(?:say|greet|answer|begin)\b[^\"“:]*[\"“:]\s*(?P<words>[^\"”]+)", re.I)
+_QUOTED = re.compile(r"\b(?:say|greet|answer|begin)\b[^\"“:]*(?::\s*[\"“]?|[\"“])\s*(?P<words>[^\"”]+)", re.I)
 
 
 def spoken_number(text: str) -> str:

@@ -7,7 +7,6 @@ import contextlib
 import os
 import sys
 import threading
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,15 +14,11 @@ from offhook.media.formats import AudioFormat
 from offhook.simulators.realtime.audio import from_pcm, to_pcm
 from offhook.simulators.realtime.speech import Recognizer, Voice
 
-_KEPT_BYTES = 16_000_000
 _NICENESS = 10
 
 
 class Engines:
-    """Recognition and speech as coroutines. recognizer is None for a server that cannot understand speech.
-
-    Texts that were spoken before are kept and not spoken again.
-    """
+    """Recognition and speech as coroutines. recognizer is None for a server that cannot understand speech."""
 
     def __init__(self, recognizer: Recognizer | None, voice: Voice) -> None:
         self.recognizer = recognizer
@@ -31,8 +26,6 @@ class Engines:
         self._ear = ThreadPoolExecutor(1, "realtime-ear", _step_back)
         self._mouth = ThreadPoolExecutor(1, "realtime-mouth", _step_back)
         self._recognitions = 0
-        self._spoken: OrderedDict[tuple[str, AudioFormat, float], list[tuple[str, bytes]]] = OrderedDict()
-        self._spoken_bytes = 0
 
     async def load(self) -> None:
         """Get both engines ready. Raises what they raise."""
@@ -71,13 +64,6 @@ class Engines:
         self, text: str, audio_format: AudioFormat, speed: float
     ) -> AsyncGenerator[tuple[str, bytes]]:
         """Parts of the text with their audio in the wire's format, as soon as each is spoken."""
-        key = (text, audio_format, speed)
-        if key in self._spoken:
-            self._spoken.move_to_end(key)
-            for part in self._spoken[key]:
-                yield part
-            return
-        parts: list[tuple[str, bytes]] = []
         source = self.voice.speak(text, audio_format.rate, speed)
         loop = asyncio.get_running_loop()
 
@@ -87,17 +73,7 @@ class Engines:
         coming = loop.run_in_executor(self._mouth, work)
         while (spoken := await coming) is not None:
             coming = loop.run_in_executor(self._mouth, work)  # the next one, while this one is being sent
-            parts.append(spoken)
             yield spoken
-        self._keep(key, parts)
-
-    def _keep(self, key: tuple[str, AudioFormat, float], parts: list[tuple[str, bytes]]) -> None:
-        if key not in self._spoken:
-            self._spoken[key] = parts
-            self._spoken_bytes += sum(len(audio) for _, audio in parts)
-        while self._spoken_bytes > _KEPT_BYTES and self._spoken:
-            _, old = self._spoken.popitem(last=False)
-            self._spoken_bytes -= sum(len(audio) for _, audio in old)
 
 
 def _encoded(source: Iterator[tuple[str, bytes]], audio_format: AudioFormat) -> tuple[str, bytes] | None:

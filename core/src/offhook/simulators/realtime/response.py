@@ -31,7 +31,7 @@ class _TokensUsedUp(Exception):
 
 
 class Response:
-    """Begun by the constructor; `run` produces it; `cancel` ends it at any moment.
+    """Begun by the constructor, which is when the client hears of it; `cancel` ends it at any moment.
 
     request: the checked `response` object of a `response.create`, empty for one by turn detection. heard: the
     caller's last turn, whose words are waited for.
@@ -47,7 +47,6 @@ class Response:
         check_tool_choice(self._choice, tools, "response.tool_choice")
         self.session = session
         self.id = session.new_id("resp")
-        self.ended = False
         self.in_conversation = request.get("conversation", "auto") == "auto"
         self.audio_ms = 0.0
         self._request = request
@@ -65,8 +64,9 @@ class Response:
         self._speed = output["speed"]
         session.send("response.created", response=self._body("in_progress"))
         session.send("rate_limits.updated", rate_limits=_RATE_LIMITS)
+        self._task = session.start(self._run())
 
-    async def run(self) -> None:
+    async def _run(self) -> None:
         """Produce the response's items and end it."""
         try:
             for part in await self._reply():
@@ -94,6 +94,7 @@ class Response:
 
     def cancel(self, reason: str) -> None:
         """End it now. reason: `turn_detected` or `client_cancelled`. Nothing is sent for it afterwards."""
+        self._task.cancel()
         self._end("cancelled", {"type": "cancelled", "reason": reason})
 
     def open(self, output: OutputItem) -> int:
@@ -179,6 +180,7 @@ class Response:
         return tuple(reversed(outputs))
 
     async def _speak(self, text: str) -> None:
+        log.info("says: %s", text)
         spoken = SpokenItem(self, self._format)
         async with contextlib.aclosing(self.session.engines.speak(text, self._format, self._speed)) as parts:
             async for part, audio in parts:
@@ -203,6 +205,7 @@ class Response:
             await self._pace(len(chunk) / self._format.bytes_per_ms)
 
     async def _write(self, text: str) -> None:
+        log.info("writes: %s", text)
         written = WrittenItem(self)
         for word in _words(text):
             self._count_text([word])
@@ -211,6 +214,7 @@ class Response:
         written.finish("completed")
 
     async def _call(self, name: str, arguments: str) -> None:
+        log.info("calls: %s %s", name, arguments)
         call = FunctionCallItem(self, name)
         for start in range(0, len(arguments), 16):
             call.argue(arguments[start : start + 16])
@@ -231,11 +235,8 @@ class Response:
         return self._text_tokens + int(self.audio_ms * _AUDIO_TOKENS_PER_SECOND / 1000)
 
     def _end(self, status: str, details: Json) -> None:
-        if self.ended:
-            return
         if self._open is not None:
             self._open.finish("incomplete")
-        self.ended = True
         self.session.send("response.done", response=self._body(status, details))
         self.session.response_ended(self)
 

@@ -80,7 +80,9 @@ class Session:
         self._room.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._response: Response | None = None
-        self._response_task: asyncio.Task[None] | None = None
+        """The one of the conversation, if it is under way."""
+        self._responses: dict[str, Response] = {}
+        """All that are under way, by id."""
         self._updates = 0
         self._handlers: dict[str, Callable[[Json], None]] = {
             "input_audio_buffer.append": self.listening.append,
@@ -191,22 +193,21 @@ class Session:
             self.send("error", error=error.error(None))
             return
         response = Response(self, request, self.listening.heard, idle=idle)
-        task = self.start(response.run())
+        self._responses[response.id] = response
         if response.in_conversation:
             self.listening.answering()
-            self._response, self._response_task = response, task
+            self._response = response
 
     def interrupt(self, reason: str) -> None:
         """Cancel the conversation's response, if one is under way."""
-        if self._response is not None and self._response_task is not None:
-            task = self._response_task
+        if self._response is not None:
             self._response.cancel(reason)
-            task.cancel()
 
     def response_ended(self, response: Response) -> None:
         """The response has sent its last event."""
+        del self._responses[response.id]
         if response is self._response:
-            self._response = self._response_task = None
+            self._response = None
             self.listening.answered(response.audio_ms)
 
     # The client's messages
@@ -277,9 +278,10 @@ class Session:
 
     def _cancel_response(self, message: Json) -> None:
         wanted = message.get("response_id")
-        if self._response is None or wanted not in (None, self._response.id):
+        response = self._response if wanted is None else self._responses.get(wanted)
+        if response is None:
             raise RequestError("response_cancel_not_active", "Cancellation failed: no active response found")
-        self.interrupt("client_cancelled")
+        response.cancel("client_cancelled")
 
     # The way out
 

@@ -85,15 +85,21 @@ class MoonshineRecognizer(Recognizer):
         if len(pcm) / 2 / rate < _SHORTEST_SPEECH_SECONDS:
             return ""
         samples = (np.frombuffer(pcm, "<i2").astype(np.float32) / 32768).tolist()
+        lines: list[Any]
         with self._lock:
             lines = _moonshine().transcribe_without_streaming(samples, rate).lines
+        # It cuts the audio into lines, and hears "You" in a scrap before the first word.
+        lines = [line for line in lines if line.duration >= _SHORTEST_SPEECH_SECONDS] or lines
         text = " ".join(line.text for line in lines).replace('"', "")
         # The tiny model now and then sets a quotation mark before a sentence.
         return " ".join(re.sub(r"(?<!\w)'|'(?!\w)", "", text).split())
 
 
 class PiperVoice(Voice):
-    """English speech by piper with the CC0 voice `joe`. The same text always sounds the same."""
+    """English speech by piper with the CC0 voice `joe`.
+
+    The same text always sounds the same, so the latest sentences are kept and not spoken again.
+    """
 
     _lock = threading.Lock()  # the engine is shared by all instances of a process
 
@@ -175,6 +181,7 @@ def _piper() -> Any:
     return Engine(model, PiperConfig.from_dict(json.loads(config)))
 
 
+@lru_cache(maxsize=64)
 def _synthesise(text: str, rate: int, speed: float) -> bytes:
     import numpy as np
     from piper import SynthesisConfig

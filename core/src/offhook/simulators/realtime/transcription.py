@@ -131,6 +131,7 @@ class Transcription:
             self._fail(f"the recogniser failed: {error}")
             self.text.set_result("")
             return
+        log.info("heard: %s", text)
         if self._wanted:
             delta, text = self._words.finish(text)
             item.body["content"][0]["transcript"] = text
