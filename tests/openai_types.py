@@ -6,12 +6,17 @@ types refuse it, or do not know one of its keys at any depth. The package is a d
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
+from openai.types.realtime.realtime_session_create_response import RealtimeSessionCreateResponse
+from openai.types.realtime.realtime_transcription_session_create_response import (
+    RealtimeTranscriptionSessionCreateResponse,
+)
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 
@@ -21,7 +26,22 @@ def validate_client(message: Mapping[str, Any]) -> None:
 
 
 def validate_server(message: Mapping[str, Any]) -> None:
-    """Assert that a server may send this message (`RealtimeServerEvent`)."""
+    """Assert that a server may send this message (`RealtimeServerEvent`).
+
+    The package types `session.created` and `session.updated` as the client's request, without the `id`, `object` and
+    `expires_at` that the service adds; these are checked by the types of a session that was made by HTTP.
+    """
+    if message.get("type") in ("session.created", "session.updated"):
+        message = copy.deepcopy(dict(message))
+        session = message["session"]
+        added = {name: session.pop(name) for name in ("id", "object", "expires_at") if name in session}
+        if added:
+            realtime = session["type"] == "realtime"
+            model = RealtimeSessionCreateResponse if realtime else RealtimeTranscriptionSessionCreateResponse
+            try:
+                model.model_validate_json(json.dumps({**added, "type": session["type"]}), strict=True)
+            except ValidationError as error:
+                raise AssertionError(f"the session is refused by the openai package: {error}") from error
     _validate(message, _server_models())
 
 

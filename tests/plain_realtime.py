@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import copy
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-from openai.types.realtime.realtime_session_create_response import RealtimeSessionCreateResponse
-from openai.types.realtime.realtime_transcription_session_create_response import (
-    RealtimeTranscriptionSessionCreateResponse,
-)
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -29,26 +24,6 @@ Json = dict[str, Any]
 PCMU = {"type": "audio/pcmu"}
 WORD_MS = 300
 """How long `Tones` takes for a word."""
-
-
-def validate(message: Mapping[str, Any]) -> None:
-    """`validate_server`, which also lets pass what the service adds to `session.created` and `updated`.
-
-    The types of these two events are those of the client's request, without `id`, `object` and `expires_at`;
-    the package has them in the types of a session that was made by HTTP.
-    """
-    if message.get("type") in ("session.created", "session.updated"):
-        message = copy.deepcopy(dict(message))
-        session = message["session"]
-        added = {name: session.pop(name) for name in ("id", "object", "expires_at")}
-        added["type"] = session["type"]
-        model = (
-            RealtimeSessionCreateResponse
-            if session["type"] == "realtime"
-            else RealtimeTranscriptionSessionCreateResponse
-        )
-        model.model_validate_json(json.dumps(added), strict=True)
-    validate_server(message)
 
 
 def loud(ms: int, hz: float = 440) -> bytes:
@@ -128,7 +103,7 @@ class PlainRealtime:
         try:
             async for text in self.socket:
                 message = json.loads(text)
-                validate(message)
+                validate_server(message)
                 self.events.append(message)
                 self._news.set()
         except ConnectionClosed:

@@ -16,7 +16,8 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 from offhook.simulators import g711, wav
 from offhook.simulators.realtime import SimulatedRealtime, audio_file, speech_available, transcribe
 from offhook.simulators.realtime.dialogue import GREETING, HOURS
-from plain_realtime import PCMU, quiet, validate
+from openai_types import validate_server
+from plain_realtime import PCMU, quiet
 
 pytestmark = [
     pytest.mark.speech,
@@ -49,7 +50,7 @@ class Conversation:
 
     async def listen(self) -> None:
         async for event in self.connection:
-            validate(event.to_dict(mode="json"))
+            validate_server(event.to_dict(mode="json"))
             self.events.append(event)
             self._news.set()
 

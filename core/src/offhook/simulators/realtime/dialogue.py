@@ -243,6 +243,13 @@ def _texts(step: Mapping[str, Any]) -> list[Any]:
     return said if isinstance(said, list) else [said]
 
 
+_AFTERWARDS = {
+    "end_call": "Goodbye, and thank you for calling.",
+    "transfer_call": "One moment, please. I put you through.",
+}
+"""What is said once these tools have done their work."""
+
+
 def _about(output: ToolOutput) -> str:
     try:
         parsed = json.loads(output.output)
@@ -250,6 +257,8 @@ def _about(output: ToolOutput) -> str:
         parsed = output.output
     if isinstance(parsed, dict) and parsed.get("error"):
         return f"That did not work: {parsed['error']}."
+    if output.name in _AFTERWARDS:
+        return _AFTERWARDS[output.name]
     if isinstance(parsed, dict):
         facts = (f"{name.replace('_', ' ')} is {value}" for name, value in parsed.items())
         return f"The {output.name.replace('_', ' ')} tool says: {', '.join(facts)}."
