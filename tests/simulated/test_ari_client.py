@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from ari_table import LOGIN, PASSWORD, Asterisk, Seen, serve
 from offhook.ari import (
     AriClient,
     AriError,
@@ -30,78 +27,6 @@ from offhook.ari import (
     Unauthorized,
     Unprocessable,
 )
-
-PASSWORD = "s3cret-word"
-LOGIN = "Basic " + base64.b64encode(f"ari:{PASSWORD}".encode()).decode()
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One request as the server saw it."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: Any
-    login: str
-
-
-@dataclass
-class Asterisk:
-    """Answers from a table, `"GET /channels": (status, JSON)`; everything else is 404."""
-
-    url: str = ""
-    seen: list[Seen] = field(default_factory=list)
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    variables: dict[str, str] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    """Variables whose value cannot be written as JSON."""
-    has_eval: bool = True
-    reading: int = 0
-    most_reading: int = 0
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json() if request.can_read_body else None
-        path = request.path.removeprefix("/ari")
-        query = dict(request.query)
-        self.seen.append(Seen(request.method, path, query, body, request.headers.get("Authorization", "")))
-        if request.method == "GET" and path == "/channels/17.1/variable":
-            self.reading += 1
-            self.most_reading = max(self.most_reading, self.reading)
-            await asyncio.sleep(0)
-            self.reading -= 1
-            return self.read(query["variable"])
-        status, answer = self.answers.get(f"{request.method} {path}", (404, {"message": "Channel not found"}))
-        if isinstance(answer, str):
-            return web.Response(status=status, text=answer, content_type="text/html")
-        return web.json_response(answer, status=status) if answer is not None else web.Response(status=status)
-
-    def read(self, variable: str) -> web.Response:
-        """GET …/variable: a plain variable, or EVAL, which replaces each `${NAME}` once."""
-        names = re.findall(r"\$\{(\w+)\}", variable) if variable.startswith("EVAL(") else [variable]
-        if variable.startswith("EVAL(") and not self.has_eval:
-            return web.json_response({"message": "Unable to read provided function"}, status=500)
-        if self.broken & set(names):
-            return web.json_response({"error": "Allocation failed"}, status=500)
-        if variable.startswith("EVAL("):
-            value = re.sub(r"\$\{(\w+)\}", lambda m: self.variables.get(m[1], ""), variable[5:-1])
-            return web.json_response({"value": value})
-        if variable not in self.variables:
-            return web.json_response({"message": "Provided variable was not found"}, status=404)
-        return web.json_response({"value": self.variables[variable]})
-
-
-async def serve(
-    handle: Callable[[web.Request], Awaitable[web.StreamResponse]],
-) -> tuple[web.AppRunner, str]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    # Some handlers here never answer on purpose; stopping must not wait for them.
-    runner = web.AppRunner(app, shutdown_timeout=0.01)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    return runner, f"http://{host}:{port}"
 
 
 @pytest_asyncio.fixture
@@ -455,135 +380,3 @@ async def test_the_rtp_address_comes_from_the_answer_or_is_asked_for(
         await ari.rtp_address(CHANNEL)
     asterisk.variables |= address
     assert await ari.rtp_address(CHANNEL) == ("127.0.0.1", 21012)
-
-
-# --- Variables ---------------------------------------------------------------------------------------
-
-HOSTILE = {
-    "APP_SMILEY": "a):1 (((",
-    "APP_SHELL": "${SHELL(id)}",
-    "APP_OTHER": "${APP_SMILEY}",
-    "APP_UTF8": "Grüße, 中文",
-    "APP_SIGNS": "a&b=c%20d,e\"f'g\\h{i}<j>;|k$[1+1]",
-    "APP_LINES": "one\ntwo\t",
-    "APP_SPACE": "  ",
-    "APP_LONG": "x" * 5000,
-}
-MANY = [*HOSTILE, *(f"APP_UNSET_{n:03}" for n in range(112))]
-
-
-@pytest.mark.asyncio
-async def test_many_variables_come_back_literally_with_few_requests(
-    asterisk: Asterisk, ari: AriClient
-) -> None:
-    asterisk.variables = dict(HOSTILE)
-    assert await ari.read_variables("17.1", MANY) == HOSTILE
-    assert len(asterisk.seen) <= 2
-
-
-@pytest.mark.asyncio
-async def test_a_value_cannot_pass_itself_off_as_the_end_of_another(
-    asterisk: Asterisk, ari: AriClient
-) -> None:
-    await ari.read_variables("17.1", ["APP_A", "APP_B"])
-    separator = asterisk.seen[0].query["variable"].removeprefix("EVAL(${APP_A}").removesuffix("${APP_B})")
-    asterisk.variables = {"APP_A": f"mine{separator}stolen"}
-    assert await ari.read_variables("17.1", ["APP_A", "APP_B"]) == asterisk.variables
-    assert len(asterisk.seen) == 2, "it is another separator each time"
-
-
-@pytest.mark.asyncio
-async def test_no_names_no_request_and_a_name_asked_for_twice_is_read_once(
-    asterisk: Asterisk, ari: AriClient
-) -> None:
-    assert await ari.read_variables("17.1", []) == {}
-    assert asterisk.seen == []
-    asterisk.variables = {"APP_A": "1"}
-    assert await ari.read_variables("17.1", ["APP_A", "APP_A"]) == {"APP_A": "1"}
-    assert asterisk.seen[0].query["variable"] == "EVAL(${APP_A})"
-
-
-@pytest.mark.asyncio
-async def test_without_eval_each_variable_is_read_by_itself_some_at_a_time(
-    asterisk: Asterisk, ari: AriClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    asterisk.variables = HOSTILE | {"APP_UNSET_000": ""}
-    asterisk.has_eval = False
-    for _ in range(2):
-        assert await ari.read_variables("17.1", MANY) == HOSTILE
-    assert len(asterisk.seen) == 1 + 2 * len(MANY), "EVAL is tried once only"
-    assert 1 < asterisk.most_reading <= 16
-    assert len([r for r in caplog.records if "EVAL" in r.getMessage()]) == 1
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("has_eval", [True, False])
-async def test_a_value_that_asterisk_cannot_pass_on_costs_only_itself(
-    asterisk: Asterisk, ari: AriClient, has_eval: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    asterisk.variables = dict(HOSTILE)
-    asterisk.has_eval = has_eval
-    asterisk.broken = {"APP_LINES"}
-    with caplog.at_level(logging.WARNING, "offhook.ari"):
-        found = await ari.read_variables("17.1", MANY)
-    assert found == {name: value for name, value in HOSTILE.items() if name != "APP_LINES"}
-    assert "APP_LINES" in caplog.text
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("has_eval", [True, False])
-async def test_reading_from_a_channel_that_is_gone_is_an_error(
-    asterisk: Asterisk, ari: AriClient, has_eval: bool
-) -> None:
-    asterisk.has_eval = has_eval
-    if not has_eval:
-        await ari.read_variables("17.1", ["APP_A"])
-    with pytest.raises(NotFound, match="Channel not found"):
-        await ari.read_variables("gone", MANY)
-    with pytest.raises(NotFound, match="Channel not found"):
-        await ari.get_variable("gone", "APP_A")
-
-
-@pytest.mark.asyncio
-async def test_a_name_that_would_be_run_is_refused_before_anything_is_sent(
-    asterisk: Asterisk, ari: AriClient
-) -> None:
-    with pytest.raises(ValueError, match=r"SHELL\(id\)"):
-        await ari.read_variables("17.1", ["APP_A", "SHELL(id)"])
-    assert asterisk.seen == []
-
-
-@pytest.mark.asyncio
-async def test_one_variable_is_its_value_or_none(asterisk: Asterisk, ari: AriClient) -> None:
-    asterisk.variables = {"APP_A": "1", "APP_EMPTY": "", "CALLERID(num)": "4711"}
-    assert await ari.get_variable("17.1", "APP_A") == "1"
-    assert await ari.get_variable("17.1", "APP_EMPTY") == ""
-    assert await ari.get_variable("17.1", "APP_UNSET") is None
-    assert await ari.get_variable("17.1", "CALLERID(num)") == "4711"
-
-
-# --- The session -------------------------------------------------------------------------------------
-
-
-@pytest.mark.asyncio
-async def test_a_session_that_is_passed_in_stays_open_and_needs_no_login_of_its_own(
-    asterisk: Asterisk,
-) -> None:
-    asterisk.answers["GET /channels"] = (200, [])
-    async with aiohttp.ClientSession() as session:
-        async with AriClient(asterisk.url, "ari", PASSWORD, "my-app", session=session) as ari:
-            await ari.channels()
-        assert not session.closed
-    assert asterisk.seen[0].login == LOGIN
-
-
-@pytest.mark.asyncio
-async def test_a_client_that_is_not_open_says_how_to_open_it(asterisk: Asterisk) -> None:
-    client = AriClient(asterisk.url, "ari", PASSWORD, "my-app")
-    with pytest.raises(RuntimeError, match="async with AriClient"):
-        await client.info()
-    async with client:
-        pass
-    with pytest.raises(RuntimeError, match="async with AriClient"):
-        await client.info()
-    assert asterisk.seen == []

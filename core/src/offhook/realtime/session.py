@@ -24,7 +24,7 @@ from .connection import ConnectError, Connection, connect
 from .endpoint import endpoint
 from .observation import Observer
 from .responses import Responses
-from .translator import HARMLESS_ERRORS, SESSION_EXPIRED, Translator, error_of
+from .translator import HARMLESS_ERRORS, SESSION_EXPIRED, Translator, error_of, response_id_of
 
 if TYPE_CHECKING:
     from offhook.settings import Settings
@@ -34,7 +34,7 @@ log = logging.getLogger("offhook.realtime")
 Json = dict[str, Any]
 
 RETRY_SECONDS = 0.25
-"""The pause before a response is asked for again that was refused because of one already seen to end."""
+"""The pause before a refused response is asked for again, where the one in its way has ended."""
 RECENT_ERROR_SECONDS = 5.0
 """An error so short before the connection's end is taken for its reason."""
 
@@ -343,7 +343,7 @@ class RealtimeSession:
         if name == "session.updated":
             self._session_updated(message)
         elif name == "response.created":
-            self._responses.created(_response_id(message))
+            self._responses.created(response_id_of(message))
         elif name == "error":
             self._note_error(message)
         for event in self._translator.translate(message):
@@ -358,7 +358,7 @@ class RealtimeSession:
             if isinstance(item_id, str) and self._answers.item_done(item_id):
                 self._on_answer_audio_done(item_id)
         elif name == "response.done":
-            self._response_done(_response_id(message))
+            self._response_done(response_id_of(message))
 
     def _response_done(self, response_id: str) -> None:
         for item_id in self._answers.response_done(response_id):
@@ -373,8 +373,9 @@ class RealtimeSession:
     def _note_error(self, message: Json) -> None:
         code, text = error_of(message)
         culprit = self._sent.culprit(message)
-        already_active = code == "conversation_already_has_active_response"
-        if culprit == "response.create" or already_active:
+        if (
+            already_active := code == "conversation_already_has_active_response"
+        ) or culprit == "response.create":
             if self._responses.refused(already_active=already_active):
                 self._send(messages.create_response())
             elif already_active and not self._responses.active:
@@ -399,9 +400,3 @@ class RealtimeSession:
     def _retry_response(self) -> None:
         if self._state == "open" and self._responses.retry():
             self._send(messages.create_response())
-
-
-def _response_id(message: Json) -> str:
-    response = message.get("response")
-    found = response.get("id") if isinstance(response, dict) else None
-    return found if isinstance(found, str) else ""

@@ -173,6 +173,13 @@ def error_of(message: Message) -> tuple[str, str]:
     return str(code), _error_text(error)
 
 
+def response_id_of(message: Message) -> str:
+    """The id of the response that a message carries, or empty."""
+    response = message.get("response")
+    found = response.get("id") if isinstance(response, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def _error_text(error: object) -> str:
     if isinstance(error, dict):
         for key in ("message", "code", "type"):
