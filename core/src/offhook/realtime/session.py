@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from offhook.call import events as ev
 from offhook.call.endpointing import endpointing, provider_detects_turns
 
-from . import messages
+from . import messages, translator
 from .answers import Answers
 from .configuration import bytes_per_ms, format_difference, session_object, with_formats_of
 from .connection import ConnectError, Connection, connect
 from .endpoint import endpoint
 from .observation import Observer
 from .responses import Responses
-from .translator import HARMLESS_ERRORS, SESSION_EXPIRED, Translator, error_of, response_id_of
+from .translator import Translator, error_of, response_id_of
 
 if TYPE_CHECKING:
     from offhook.settings import Settings
@@ -36,7 +36,7 @@ Json = dict[str, Any]
 RETRY_SECONDS = 0.25
 """The pause before a refused response is asked for again, where the one in its way has ended."""
 RECENT_ERROR_SECONDS = 5.0
-"""An error so short before the connection's end is taken for its reason."""
+"""An error so short before the end is its reason."""
 
 
 class RealtimeSession:
@@ -373,17 +373,13 @@ class RealtimeSession:
     def _note_error(self, message: Json) -> None:
         code, text = error_of(message)
         culprit = self._sent.culprit(message)
-        if (
-            already_active := code == "conversation_already_has_active_response"
-        ) or culprit == "response.create":
+        already_active = code == "conversation_already_has_active_response"
+        if culprit == "response.create" or already_active:
             if self._responses.refused(already_active=already_active):
                 self._send(messages.create_response())
             elif already_active and not self._responses.active:
                 self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry_response)
-        harmless = code in HARMLESS_ERRORS or culprit in (
-            "conversation.item.truncate",
-            "conversation.item.delete",
-        )
+        harmless = code in translator.HARMLESS_ERRORS or culprit in translator.HARMLESS_REQUESTS
         log.log(
             logging.INFO if harmless else logging.WARNING,
             "the provider refused %s: %s (%s)",
@@ -393,7 +389,7 @@ class RealtimeSession:
             extra=self._extra,
         )
         if not harmless:
-            if code == SESSION_EXPIRED:
+            if code == translator.SESSION_EXPIRED:
                 text = f"the session reached its greatest age: {text}"
             self._last_error = (text, asyncio.get_running_loop().time())
 

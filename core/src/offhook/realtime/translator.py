@@ -26,6 +26,9 @@ HARMLESS_ERRORS = frozenset(
 )
 """Error codes that only say that a request came too early or too late; nothing is lost by them."""
 
+HARMLESS_REQUESTS = frozenset({"conversation.item.truncate", "conversation.item.delete"})
+"""Client messages whose refusal costs nothing but the model's exact memory."""
+
 SESSION_EXPIRED = "session_expired"
 """Error code of a session that reached its greatest age (60 minutes); the connection closes after it."""
 
