@@ -14,7 +14,7 @@ NOT_PER_CALL = {
     "transferTargets", "settableVariables", "httpEndpoints", "mcpServers",
     "aiProvider", "apiKey", "baseUrl", "azureApiKey", "azureEndpoint",
     "ariUrl", "ariUsername", "ariPassword", "ariAppName", "ariTimeoutSeconds", "settingsTimeoutMs",
-    "port", "hostIp", "publicUrl", "token", "level", "disabled", "choices", "strictPlugins",
+    "port", "hostIp", "publicUrl", "token", "level", "disabled", "choices", "strictPlugins", "mediaTransport",
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ class Answering:
                     yield do.StopPlayout()
             case ev.TalkingStarted() if state.activated and asterisk_interrupts(state.settings):
                 yield from silence(state)
-            case ev.PlayoutStopped(items=items) if state.stream == "open":
+            case ev.PlayoutStopped(items=items):
                 for item in items:
                     if item.heard_ms > 0:
                         yield do.TruncateItem(item.item_id, item.heard_ms)

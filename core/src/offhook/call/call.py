@@ -84,7 +84,9 @@ class Call:
         out: list[do.Action] = []
         while not self.ended and (key := self.state.timers.pop_expired(now)):
             owner, name = key
-            self._ask_parts(ev.TimerExpired(name), out, owner)
+            expired = ev.TimerExpired(name)
+            self._ask_parts(expired, out, owner)
+            self._waiting.extend(self._following(expired))
             self._work_off(out)
         return out
 
@@ -106,8 +108,6 @@ class Call:
             self.state.note(event)
             self._ask_parts(event, out)
             self._waiting.extend(following)
-        if self.ended:
-            self._waiting.clear()
 
     def _ask_parts(self, event: ev.Event, out: list[do.Action], timer_owner: str = "") -> None:
         state = self.state
@@ -130,6 +130,9 @@ class Call:
                 yield ev.Started(greeting=bool(self.state.settings.recognition.greeting_audio_path))
             case ev.PlaybackFinished(playback_id="greeting", failed=failed) if GREETING in state.playing:
                 yield ev.GreetingFinished(failed)
+            case ev.TimerExpired(name="greetingLimit"):
+                # Its end may never be told, and whoever waits for it must not wait for ever.
+                yield ev.PlaybackFinished(GREETING, failed=True)
             case _:
                 pass
 
@@ -201,6 +204,8 @@ class Call:
                 | do.CommitInput()
                 | do.CreateResponse()
                 | do.CancelResponse()
+                | do.TruncateItem()
+                | do.DeleteItem()
                 | do.SendToolOutput()
             ):
                 if state.stream != "open":
@@ -215,7 +220,6 @@ class Call:
         if state.phase in (Phase.KEYPAD, Phase.ENDED):
             return
         state.phase = Phase.KEYPAD
-        state.turn_open = False
         for owner, name in state.timers.running():
             if owner in (ACTIVATION, SPEECH) or name in ("conversationIdle", "goodbye"):
                 yield do.ClearTimer(name, owner)
@@ -236,11 +240,6 @@ class Call:
         for owner, name in state.timers.running():
             self._command(do.ClearTimer(name, owner), owner, out)
         self._command(do.SetGate("closed"), "", out)
-        if finish.cause is not EndCause.HANGUP:
-            # A prompt that still plays would keep the channel from going on in the dialplan.
-            self._perform(stop_prompts(state), "", out)
-            if state.talk_detect:
-                self._command(do.RemoveTalkDetect(), "", out)
         if state.unheard:
             self._command(do.StopPlayout(), "", out)
         if state.stream != "closed":
