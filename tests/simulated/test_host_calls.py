@@ -247,3 +247,17 @@ async def test_ten_calls_at_once_do_not_hear_each_other() -> None:
     for audio in received:
         assert sum(encode_ulaw(voice) in audio for voice in voices) == 1, "each session has one voice"
     assert all(one == sound(ANSWER) for one in heard), "each caller heard its own answer, complete"
+
+
+@pytest.mark.asyncio
+async def test_a_model_that_speaks_first_waits_for_the_end_of_the_greeting() -> None:
+    greeting = sweep(1.0)
+    async with bench(
+        asterisk_options={"sounds": {"long": greeting}}, initial_user_prompt="Greet the caller."
+    ) as calls:
+        caller = await calls.dial(greeting_audio_path="sound:long")
+        await caller.wait_heard()
+        await caller.wait_quiet(0.5)
+        await caller.hangup()
+    assert sound(encode_ulaw(greeting)) in caller.heard_ulaw
+    assert sound(ANSWER) in caller.heard_ulaw, "no part of the answer was lost behind the greeting"

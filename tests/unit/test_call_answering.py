@@ -8,6 +8,9 @@ from call_scenario import CallScenario
 from offhook.call.actions import (
     CancelResponse,
     DeleteItem,
+    HoldPlayout,
+    Play,
+    ReleasePlayout,
     StopPlayback,
     StopPlayout,
     TruncateItem,
@@ -166,3 +169,11 @@ def test_an_answer_that_plays_at_the_end_of_the_call_is_stopped_and_not_truncate
     call.expect(2, StopPlayout())
     call.at(2, PlayoutStopped((HeardItem("a1", 840, 3000),)))
     call.expect_never(TruncateItem)
+
+
+def test_what_the_model_says_waits_for_the_end_of_the_prompt() -> None:
+    """Asterisk plays a prompt alone: an answer sent meanwhile would be lost."""
+    call = greeted()
+    call.expect(0, HoldPlayout(), Play("greeting", "sound:welcome"))
+    call.at(2, PlaybackFinished("greeting"))
+    call.expect(2, ReleasePlayout())

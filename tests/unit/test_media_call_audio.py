@@ -201,3 +201,28 @@ async def test_the_real_pacer_paces_it() -> None:
     assert [len(frame) for frame, _ in leg.sent] == [160] * 3
     audio.close()
     pacer.close()
+
+
+def test_held_audio_is_kept_until_it_is_released() -> None:
+    desk = Desk()
+    desk.audio.hold()
+    desk.audio.add("r1", "a1", b"\x01" * 480)
+    desk.audio.finish("a1")
+    desk.pacer.tick(5)
+    assert desk.leg_out.sent == []
+    desk.audio.release()
+    desk.pacer.tick(5)
+    assert [frame for frame, _ in desk.leg_out.sent] == [b"\x01" * 160] * 3
+
+
+def test_audio_that_is_held_in_the_middle_goes_on_where_it_stopped() -> None:
+    desk = Desk()
+    desk.audio.add("r1", "a1", b"\x01" * 480)
+    desk.pacer.tick(1)
+    desk.audio.hold()
+    desk.pacer.tick(3)
+    assert len(desk.leg_out.sent) == 1
+    assert desk.audio.stop() == (HeardItem("a1", 20, 60),)
+    desk.audio.release()
+    desk.pacer.tick(3)
+    assert len(desk.leg_out.sent) == 1

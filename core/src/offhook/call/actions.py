@@ -118,6 +118,16 @@ class SetGate:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldPlayout:
+    """Keep what the model says: Asterisk lets a bridged caller hear nothing else while it plays a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePlayout:
+    """Speak what was kept, and go on live."""
+
+
+@dataclass(frozen=True, slots=True)
 class StopPlayout:
     """Stop speaking to the caller at once and drop what is queued; answered by `PlayoutStopped`."""
 
@@ -228,6 +238,8 @@ Action = (
     | SetTalkDetect
     | RemoveTalkDetect
     | SetGate
+    | HoldPlayout
+    | ReleasePlayout
     | StopPlayout
     | OpenStream
     | CloseStream

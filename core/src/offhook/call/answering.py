@@ -42,6 +42,8 @@ class Answering:
                     yield do.StopPlayout()
             case ev.TalkingStarted() if state.activated and asterisk_interrupts(state.settings):
                 yield from silence(state)
+            case ev.PlaybackFinished() if not state.playing:
+                yield do.ReleasePlayout()
             case ev.PlayoutStopped(items=items):
                 for item in items:
                     if item.heard_ms > 0:

@@ -177,6 +177,8 @@ class Call:
                     return
                 state.gate = mode
             case do.Play(playback_id=playback_id):
+                if not state.playing:
+                    out.append(do.HoldPlayout())
                 state.playing.add(playback_id)
             case do.StopPlayback(playback_id=playback_id):
                 if playback_id not in state.playing:

@@ -42,6 +42,7 @@ class CallAudio:
         self.playout = Playout(audio_format, leg_out.send, on_played, limit_seconds=queue_seconds)
         self._legs = (leg_in, leg_out)
         self._pacer = pacer
+        self._held = False
         self._closed = False
         leg_in.listen(self.gate.push)
 
@@ -81,7 +82,7 @@ class CallAudio:
             return Added.STALE
         added = self.playout.add(response_id, item_id, audio)
         if added is Added.STARTED or added is Added.QUEUED:
-            self._pacer.add(self.playout)
+            self._pace()
         return added
 
     def finish(self, item_id: str) -> None:
@@ -92,6 +93,16 @@ class CallAudio:
     def finish_all(self) -> None:
         """No more audio of any item will come (`response.done`, or the connection is lost)."""
         self.playout.finish_all()
+        self._pace()
+
+    def hold(self) -> None:
+        """Queue the model's audio and send none of it until `release`."""
+        self._held = True
+        self._pacer.discard(self.playout)
+
+    def release(self) -> None:
+        """Send what was queued, and go on; nothing happens unless it is held."""
+        self._held = False
         self._pace()
 
     def stop(self, response_id: str = "") -> tuple[HeardItem, ...]:
@@ -112,5 +123,5 @@ class CallAudio:
             leg.close()
 
     def _pace(self) -> None:
-        if not self._closed and self.playout.busy:
+        if not (self._closed or self._held) and self.playout.busy:
             self._pacer.add(self.playout)

@@ -141,7 +141,7 @@ class CallRunner:
             self.info.call_id,
             EndCause.PLUGIN_ERROR,
             recognition=state.recognition,
-            transcripts=state.spoken_turns(),
+            transcripts=state.result(),
             digits=state.digits,
             reason=reason,
         )
@@ -225,6 +225,12 @@ class CallRunner:
             case do.SetGate(mode=mode):
                 if self._audio is not None:
                     self._audio.set_gate(mode)
+            case do.HoldPlayout():
+                if self._audio is not None:
+                    self._audio.hold()
+            case do.ReleasePlayout():
+                if self._audio is not None:
+                    self._audio.release()
             case do.StopPlayout():
                 if self._audio is not None:
                     self.post(ev.PlayoutStopped(self._audio.stop(self.call.state.response_id)))
