@@ -106,7 +106,8 @@ async def test_speech_over_the_greeting_stops_it_and_arrives_complete(asterisk: 
     assert wire(SPEECH) in pcm_received(provider.sessions[0])
     assert silent - greeting < 2.5, "the greeting of 3.2 s was cut"
     assert wire(ANSWER).strip(b"\0") in caller.pcm_heard()
-    assert result is not None
+    assert result["FINAL_TRANSCRIPTION"] == "hello there", "extension h finds the result"
+    assert (result["RECOG_STATUS"], result["OFFHOOK_END_CAUSE"]) == ("OK", "hangup")
 
 
 @pytest.mark.asyncio

@@ -49,11 +49,8 @@ async def test_the_caller_is_heard_answered_and_given_back_with_the_result(
 
     assert SAID in received, "the provider got all that was said, without a gap"
     assert sound(caller.heard_ulaw) == sound(ANSWER), "the caller heard the whole answer, in order"
-    # Asterisk takes no variable for a caller who has hung up: the call's record has the result.
     assert left.how == "hung_up_by_caller"
-    outcome = calls.record.outcome
-    assert outcome is not None
-    assert outcome.variables() == {
+    result = {
         "RECOG_STATUS": "OK",
         "RECOG_COMPLETION_CAUSE": "000",
         "FINAL_TRANSCRIPTION": "good morning",
@@ -62,6 +59,9 @@ async def test_the_caller_is_heard_answered_and_given_back_with_the_result(
         "OFFHOOK_END_CAUSE": "hangup",
         "OFFHOOK_CALL_ID": calls.record.call_id,
     }
+    assert {name: left.variables.get(name) for name in result} == result, "set before the caller hung up"
+    assert calls.record.outcome is not None
+    assert calls.record.outcome.variables() == result
 
 
 @pytest.mark.asyncio

@@ -37,6 +37,13 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Collected:
+    """The keypad's digits so far: they are part of the result, however the call ends."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """End the call for this cause."""
 
@@ -105,6 +112,13 @@ class SetTalkDetect:
 @dataclass(frozen=True, slots=True)
 class RemoveTalkDetect:
     """Stop Asterisk's reports of the caller's talking."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """Set the result variables to this outcome, should the caller hang up before there is another."""
+
+    outcome: Outcome
 
 
 # --- Commands to the media ---------------------------------------------------------------------------
@@ -229,6 +243,7 @@ Action = (
     | Buffer
     | Interrupt
     | Silence
+    | Collected
     | Finish
     | StartTimer
     | ClearTimer
@@ -237,6 +252,7 @@ Action = (
     | StopPlayback
     | SetTalkDetect
     | RemoveTalkDetect
+    | SetResult
     | SetGate
     | HoldPlayout
     | ReleasePlayout

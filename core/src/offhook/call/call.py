@@ -4,7 +4,7 @@ How an event travels:
 1. `CallState.note` takes the fact in.
 2. Each part answers with actions, in this order: the activation mode (until it has activated), the keypad
    handler, then the core's own parts. A part is asked again only after its last action was carried out.
-3. Requests (`Activate`, `Interrupt`, `Silence`, `Finish`) are turned into commands here and nowhere else;
+3. Requests (`Activate`, `Interrupt`, `Silence`, `Collected`, `Finish`) are turned into commands here and nowhere else;
    commands change the state at once and go out to the runner.
 
 The two rules of the house: after `End` there is silence (no action, no timer), and an action is emitted only
@@ -26,6 +26,7 @@ from .listening import Listening, activate
 from .outcome import EndCause, Outcome, decide
 from .part import Part
 from .recognition import Recognition
+from .result import Result, if_hung_up_now
 from .setup import Setup, UnknownMode
 from .state import GREETING, CallState, CallView, Phase
 from .timers import ACTIVATION, CALL, KEYPAD, SPEECH
@@ -65,7 +66,14 @@ class Call:
         self._keypad = keypad
         kind: _CorePart = Recognition() if self.state.recognition else Conversation()
         self._setup = Setup()
-        self._core: tuple[_CorePart, ...] = (self._setup, Listening(), Answering(), ToolCalls(), kind)
+        self._core: tuple[_CorePart, ...] = (
+            self._setup,
+            Listening(),
+            Answering(),
+            ToolCalls(),
+            kind,
+            Result(),
+        )
         self._waiting: deque[ev.Event] = deque()
 
     # --- The contract -----------------------------------------------------------------------------
@@ -152,6 +160,9 @@ class Call:
                     self._perform(self._interrupt(), "", out)
                 case do.Silence():
                     self._perform(silence(self.state), "", out)
+                case do.Collected(digits=digits):
+                    self.state.digits = digits
+                    self._command(do.SetResult(if_hung_up_now(self.state)), "", out)
                 case do.Finish():
                     self._finish(action, out)
                 case _:

@@ -82,6 +82,10 @@ class CallRunner:
         self._end: asyncio.Future[do.End] = self._loop.create_future()
         self._resources = AsyncExitStack()
         self._errands = Errands(info.call_id)
+        self._results = Errands(info.call_id)
+        """Apart from the others: Asterisk lets a variable wait until a prompt is over."""
+        self._result: dict[str, str] = {}
+        """The result variables as they are set on the channel."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_to_play: dict[str, asyncio.Future[None]] = {}
         """Prompts by id; the future is done when Asterisk has been asked to play it."""
@@ -172,6 +176,7 @@ class CallRunner:
             self._resources.push_async_callback(self._stream.closed)
             try:
                 self._spawn(self._errands.run())
+                self._spawn(self._results.run())
                 self._inbox.appendleft(ev.Arrived(channel_up=self._answered))
                 self._decide_all()
                 end = await self._end
@@ -222,6 +227,8 @@ class CallRunner:
                 self._errands.add(lambda: self._set_talk_detect(f"{silence_ms},{threshold}"))
             case do.RemoveTalkDetect():
                 self._errands.add(lambda: self._set_talk_detect(None))
+            case do.SetResult(outcome=outcome):
+                self._results.add(lambda: self._set_result(outcome))
             case do.SetGate(mode=mode):
                 if self._audio is not None:
                     self._audio.set_gate(mode)
@@ -366,6 +373,17 @@ class CallRunner:
             pass  # the caller has gone
         except AriError as error:
             self.post(ev.MediaFailed(f"Asterisk cannot report the caller's talking: {error}"))
+
+    async def _set_result(self, outcome: Outcome) -> None:
+        for name, value in outcome.variables().items():
+            if self._result.get(name) == value:
+                continue
+            try:
+                await self._equipment.ari.set_variable(self.info.channel_id, name, value)
+            except AriError as error:
+                log.debug("%s is not set ahead: %s", name, error, extra={"call_id": self.info.call_id})
+            else:
+                self._result[name] = value
 
     async def _run_tool(self, tool_call_id: str, name: str, arguments: str) -> None:
         settings = self.call.state.settings

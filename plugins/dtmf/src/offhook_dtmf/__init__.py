@@ -13,6 +13,7 @@ from offhook import (
     Activate,
     CallView,
     ClearTimer,
+    Collected,
     Digit,
     EndCause,
     Event,
@@ -63,6 +64,8 @@ class Keypad:
         if len(self._digits) >= dtmf.dtmf_max_digits:
             yield from self._collected(call)
             return
+        if not self._converses(call):
+            yield Collected(self._digits)
         yield StartTimer("dtmfInterDigit", dtmf.dtmf_interdigit_timeout_seconds)
         yield StartTimer("dtmfFinal", dtmf.dtmf_final_timeout_seconds)
 
