@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -61,10 +62,19 @@ class OffhookProcess:
                 found.add(str(link.readlink()))
         return {target for target in found if target.startswith("socket:")}
 
+    async def text(self, path: str) -> str:
+        """`GET` of a page of the HTTP server."""
+        async with aiohttp.ClientSession() as http, http.get(f"{self.console_url}{path}") as answer:
+            return await answer.text()
+
+    async def post(self, path: str) -> None:
+        """`POST` without a body; it must be taken."""
+        async with aiohttp.ClientSession() as http, http.post(f"{self.console_url}{path}") as answer:
+            assert answer.status < 300, await answer.text()
+
     async def calls(self) -> list[dict[str, Any]]:
         """`GET /calls`."""
-        async with aiohttp.ClientSession() as http, http.get(f"{self.console_url}calls") as answer:
-            calls: list[dict[str, Any]] = (await answer.json())["calls"]
+        calls: list[dict[str, Any]] = json.loads(await self.text("calls"))["calls"]
         return calls
 
     async def wait_no_calls(self) -> None:
@@ -82,7 +92,8 @@ class OffhookProcess:
     async def stop(self) -> None:
         """End it by SIGTERM; it must end well and must have logged no error."""
         if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
         try:
             status = await asyncio.wait_for(self._process.wait(), 20)
         except TimeoutError:
@@ -129,7 +140,8 @@ async def offhook_run(
     try:
         await host.started()
         yield host
-        await host.wait_no_calls()
+        if process.returncode is None:
+            await host.wait_no_calls()
     except BaseException:
         print("\n".join(host.log))
         raise
