@@ -32,7 +32,11 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else list(words)
     if words[:1] == ["simulate"]:
         return simulate(words[1:])
-    options = _parser().parse_args(words)
+    parser = _parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
+    options = parser.parse_args(words)
     try:
         status: int = options.command(options)
     except SettingsError as error:
@@ -174,9 +178,7 @@ def _explained(error: Exception, settings: Settings) -> str:
                 f"(ASTERISK_ARI_USERNAME, ASTERISK_ARI_PASSWORD; ari.conf): {error}"
             )
         case AriUnreachable():
-            return (
-                f"Asterisk's ARI cannot be reached at {asterisk.ari_url} (ASTERISK_ARI_URL): {error.reason}"
-            )
+            return f"Asterisk's ARI at {error.reason} (ASTERISK_ARI_URL)"
         case AriError():
             return f"Asterisk's ARI at {asterisk.ari_url} (ASTERISK_ARI_URL) cannot be used: {error}"
         case _:

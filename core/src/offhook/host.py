@@ -13,8 +13,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
-from dataclasses import replace
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -23,8 +22,10 @@ import aiohttp
 
 from offhook import ari
 from offhook.call import events as ev
+from offhook.call.actions import End
 from offhook.call.call import Call
 from offhook.call.info import CallInfo
+from offhook.call.outcome import EndCause, decide
 from offhook.call.record import CallRecord
 from offhook.call_records import CallRecords
 from offhook.console import ConsoleApp
@@ -33,15 +34,16 @@ from offhook.plugins.hooks import Hooks
 from offhook.runner.ari_events import channel_of, translate
 from offhook.runner.arrivals import OURS, Arrivals
 from offhook.runner.call_runner import CallRunner, Equipment
-from offhook.runner.call_settings import read_call_settings
+from offhook.runner.call_settings import read_call_settings, with_known_modes
+from offhook.runner.leaving import leave
 from offhook.session_changes import changed_session
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
 
 log = logging.getLogger("offhook.host")
 
-MODE = "recognitionActivationMode"
 STOP_SECONDS = 10.0
 """How long calls that are ended by the host's stop may take to hand over their result."""
+ASK_AGAIN_SECONDS = 1.0
 
 
 class HostError(Exception):
@@ -73,7 +75,7 @@ class Host:
         """The settings that the host was started with."""
         plugins = self.settings.plugins
         self.hooks = hooks or Hooks.installed(disabled=plugins.disabled, choices=plugins.choices)
-        self._next_calls = _with_known_modes(layered, self.hooks)
+        self._next_calls = with_known_modes(layered, self.hooks)
         self._records = CallRecords(self.hooks)
         self._console = self._make_console() if console else None
         self._http_session = http_session
@@ -94,20 +96,22 @@ class Host:
         if missing := check_ready(self.settings):
             raise SettingsError(missing)
         asterisk, media = self.settings.asterisk, self.settings.media
+        try:
+            ports = RtpPorts(media.rtp_bind_ip or media.rtp_host_ip, media.rtp_port_min, media.rtp_port_max)
+            self._ari = ari.AriClient(
+                asterisk.ari_url,
+                asterisk.ari_username,
+                asterisk.ari_password.get_secret_value(),
+                asterisk.ari_app_name,
+                session=self._http_session,
+                timeout_seconds=asterisk.ari_timeout_seconds,
+            )
+        except ValueError as error:
+            raise SettingsError([str(error)]) from None
         async with AsyncExitStack() as opened:
             self._pacer = Pacer()
             opened.callback(self._pacer.close)
-            ports = RtpPorts(media.rtp_bind_ip or media.rtp_host_ip, media.rtp_port_min, media.rtp_port_max)
-            self._ari = await opened.enter_async_context(
-                ari.AriClient(
-                    asterisk.ari_url,
-                    asterisk.ari_username,
-                    asterisk.ari_password.get_secret_value(),
-                    asterisk.ari_app_name,
-                    session=self._http_session,
-                    timeout_seconds=asterisk.ari_timeout_seconds,
-                )
-            )
+            await opened.enter_async_context(self._ari)
             self._equipment = Equipment(self._ari, self._arrivals, ports, self._pacer, self.hooks)
             if self._console is not None:
                 await self._console.start()
@@ -141,11 +145,14 @@ class Host:
         """End the calls that run, and wait until they have given back everything."""
         for runner in self._runners.values():
             runner.post(ev.OperatorHangup("shutdown"))
-        if self._calls:
-            _, late = await asyncio.wait(self._calls, timeout=STOP_SECONDS)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                while self._calls:  # one that arrives meanwhile is given back, too
+                    await asyncio.wait(self._calls)
+        late = tuple(self._calls)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     # --- Asterisk's events ----------------------------------------------------------------------------
 
@@ -154,6 +161,7 @@ class Host:
             try:
                 self._take(event)
             except HostError:
+                await events.close()  # lest a reconnect takes the application back, and nobody reads
                 raise
             except Exception:
                 log.exception("an event of Asterisk was not understood: %r", event)
@@ -202,17 +210,21 @@ class Host:
 
     async def _catch_up(self) -> None:
         """After a loss of the event stream: calls whose channel is gone have ended unheard."""
-        try:
-            there = {channel.id for channel in await self._ari.channels()}
-        except ari.AriError as error:
-            log.warning("could not ask Asterisk for its channels: %s", error)
+        held = list(self._by_channel.items())  # what arrives while we ask may be missing in the answer
+        while self.ready:  # a further loss asks again by itself
+            try:
+                there = {channel.id for channel in await self._ari.channels()}
+            except ari.AriError as error:
+                log.warning("could not ask Asterisk for its channels: %s", error)
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+                continue
+            for channel_id, call in held:
+                if channel_id not in there:
+                    if isinstance(call, CallRunner):
+                        call.post(ev.CallerHungUp())
+                    else:
+                        call.append(ev.CallerHungUp())
             return
-        for channel_id, call in list(self._by_channel.items()):
-            if channel_id not in there:
-                if isinstance(call, CallRunner):
-                    call.post(ev.CallerHungUp())
-                else:
-                    call.append(ev.CallerHungUp())
 
     def _do(self, work: Any) -> None:
         async def contained() -> None:
@@ -238,25 +250,30 @@ class Host:
             context=channel.dialplan.context,
             args=start.args,
         )
-        self._by_channel[channel.id] = []
-        task = asyncio.create_task(self._serve_call(info, channel.is_up), name=f"call {info.call_id}")
+        early: list[ev.Event] = []
+        self._by_channel[channel.id] = early
+        task = asyncio.create_task(self._serve_call(info, channel.is_up, early), name=f"call {info.call_id}")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _serve_call(self, info: CallInfo, answered: bool) -> None:
+    async def _serve_call(self, info: CallInfo, answered: bool, early: list[ev.Event]) -> None:
         extra = {"call_id": info.call_id}
         log.info("call from %s to %s", info.caller_number or "unknown", info.dialed, extra=extra)
         try:
             layered = await read_call_settings(info, self._next_calls, self._ari, self.hooks)
             runner, record = self._make_call(info, layered, answered)
-        except Exception:
+        except Exception as error:
             log.exception("the call cannot be taken; it goes on in the dialplan", extra=extra)
-            self._by_channel.pop(info.channel_id, None)
-            self._do(self._ari.continue_in_dialplan(info.channel_id))
+            self._forget(info.channel_id, early)
+            reason = f"internal error: {type(error).__name__}: {error}"
+            outcome = decide(
+                info.call_id, EndCause.PLUGIN_ERROR, recognition=False, transcripts=[], reason=reason
+            )
+            await leave(self._ari, info, End(outcome), {}, playing=(), talk_detect=False)
             return
-        early = self._by_channel[info.channel_id]
-        assert isinstance(early, list)
-        self._by_channel[info.channel_id] = self._runners[info.call_id] = runner
+        if self._by_channel.get(info.channel_id) is early:
+            self._by_channel[info.channel_id] = runner
+        self._runners[info.call_id] = runner
         self._settings_of[info.call_id] = layered
         for happened in early:
             runner.post(happened)
@@ -268,12 +285,14 @@ class Host:
         except Exception:
             log.exception("the call could not be cleared up in full", extra=extra)
         finally:
-            del (
-                self._by_channel[info.channel_id],
-                self._runners[info.call_id],
-                self._settings_of[info.call_id],
-            )
+            self._forget(info.channel_id, runner)
+            del self._runners[info.call_id], self._settings_of[info.call_id]
             self._records.closed(record)
+
+    def _forget(self, channel_id: str, call: CallRunner | list[ev.Event]) -> None:
+        """The channel has no call any more, unless the dialplan has sent it here again meanwhile."""
+        if self._by_channel.get(channel_id) is call:
+            del self._by_channel[channel_id]
 
     def _make_call(
         self, info: CallInfo, layered: LayeredSettings, answered: bool
@@ -372,20 +391,3 @@ class Host:
         return ConsoleApp(
             self, settings=self.settings.server, routes=self.hooks.http_routes(), feed=self._records.feed
         )
-
-
-def _with_known_modes(layered: LayeredSettings, hooks: Hooks) -> LayeredSettings:
-    """Settings that take only activation modes which a plugin has.
-
-    A host whose default mode has no plugin starts all the same: a call may choose another one.
-    """
-
-    def check(mode: str) -> str:
-        known = hooks.activation_mode(mode, layered.settings) is not None
-        return (
-            "" if known else "the name of a mode that an installed plugin has (IMMEDIATE, FIXED_DELAY, VAD …)"
-        )
-
-    if layered.origin(MODE) == "default":
-        return replace(layered, checks={**layered.checks, MODE: check})
-    return layered.with_check(MODE, check)

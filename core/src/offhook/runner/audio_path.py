@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from offhook.ari import AriClient, AriError
 from offhook.media import AudioFormat, RtpLeg, RtpPorts
@@ -24,6 +24,8 @@ from offhook.media import AudioFormat, RtpLeg, RtpPorts
 from .arrivals import OURS, Arrivals
 
 log = logging.getLogger("offhook.runner")
+
+_T = TypeVar("_T")
 
 ARRIVAL_SECONDS = 10.0
 """How long Asterisk may take to hand over a channel that it has made for us."""
@@ -76,10 +78,7 @@ class AudioConnector:
         A call for which there is no port is not answered at all. Raises AriError, NoPortLeftError,
         OSError, ValueError and AudioPathError.
         """
-        try:
-            path = await self._connect(channel_id, topology, hear, say)
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        path = await self._connect(channel_id, topology, hear, say)
         if not answered:
             await self._ari.answer(channel_id)
         return path
@@ -97,13 +96,14 @@ class AudioConnector:
             await self._bridge("bridge", channel_id, media)
             return AudioPath(speak, speak)
         listen = self._leg(hear)
-        async with asyncio.TaskGroup() as together:
-            ear = together.create_task(self._external_media("listen", listen, hear))
-            mouth = together.create_task(self._external_media("speak", speak, say))
-            snoop = together.create_task(self._snoop(channel_id))
-        async with asyncio.TaskGroup() as together:
-            together.create_task(self._bridge("listen-bridge", snoop.result(), ear.result()))
-            together.create_task(self._bridge("speak-bridge", channel_id, mouth.result()))
+        ear, mouth, snoop = await _together(
+            self._external_media("listen", listen, hear),
+            self._external_media("speak", speak, say),
+            self._snoop(channel_id),
+        )
+        await _together(
+            self._bridge("listen-bridge", snoop, ear), self._bridge("speak-bridge", channel_id, mouth)
+        )
         return AudioPath(listen, speak)
 
     def _leg(self, audio_format: AudioFormat) -> RtpLeg:
@@ -129,8 +129,15 @@ class AudioConnector:
 
     async def _bridge(self, name: str, *channel_ids: str) -> None:
         bridge_id = f"{self._prefix}-{name}"
-        self._free(lambda: self._ari.delete_bridge(bridge_id, missing_ok=True))
-        await self._ari.create_bridge(bridge_id, name=bridge_id)
+        making = asyncio.ensure_future(self._ari.create_bridge(bridge_id, name=bridge_id))
+
+        async def delete() -> None:
+            # If the call ended meanwhile, the deletion must not overtake the creation.
+            await asyncio.gather(making, return_exceptions=True)
+            await self._ari.delete_bridge(bridge_id, missing_ok=True)
+
+        self._free(delete)
+        await asyncio.shield(making)
         await self._ari.add_to_bridge(bridge_id, *channel_ids)
 
     def _own(self, channel_id: str) -> asyncio.Future[None]:
@@ -153,8 +160,23 @@ class AudioConnector:
     @staticmethod
     async def _wait(arrived: asyncio.Future[None], channel_id: str) -> None:
         try:
-            await asyncio.wait_for(arrived, ARRIVAL_SECONDS)
+            async with asyncio.timeout(ARRIVAL_SECONDS):
+                await arrived
         except TimeoutError:
             raise AudioPathError(
                 f"Asterisk made the channel {channel_id} but did not hand it over within {ARRIVAL_SECONDS:g} s"
             ) from None
+
+
+async def _together(*work: Awaitable[_T]) -> list[_T]:
+    """Do things side by side, and wait for all; then raise the first failure, if any.
+
+    Not a task group: one that fails while it is cancelled forgets that it was cancelled.
+    """
+    results = await asyncio.gather(*work, return_exceptions=True)
+    done = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done

@@ -39,7 +39,10 @@ async def read_call_settings(
         problems.append(f"the channel's variables could not be read: {error}")
     layered = LayeredSettings(below.settings, below.origins, checks=below.checks)
     for plugin, overrides in await hooks.call_settings(info, variables, timeout_seconds=seconds):
-        layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
+        try:
+            layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
+        except Exception as error:  # a stranger's mapping may hold anything
+            problems.append(f"the settings of plugin {plugin} cannot be used: {error!r}")
     layered = with_channel_variables(layered, variables)
     for problem in (*problems, *layered.problems):
         log.warning("%s", problem, extra={"call_id": info.call_id})

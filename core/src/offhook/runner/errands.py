@@ -28,8 +28,9 @@ class Errands:
         return done
 
     async def run(self) -> None:
-        """Run errands until cancelled."""
-        while True:
+        """Run errands until cancelled, which an errand cannot keep from us."""
+        task = asyncio.current_task()
+        while task is None or not task.cancelling():
             errand, done = await self._waiting.get()
             try:
                 await errand()

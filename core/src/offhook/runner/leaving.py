@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 
 from offhook.ari import (
     AriClient,
@@ -25,7 +25,7 @@ async def leave(
     ari: AriClient,
     info: CallInfo,
     end: End,
-    more_variables: Mapping[str, str],
+    more_variables: dict[str, str],
     *,
     playing: Iterable[str],
     talk_detect: bool,
@@ -55,7 +55,7 @@ async def _hand_over(
     ari: AriClient,
     info: CallInfo,
     end: End,
-    more_variables: Mapping[str, str],
+    more_variables: dict[str, str],
     playing: Iterable[str],
     talk_detect: bool,
 ) -> None:
@@ -65,24 +65,25 @@ async def _hand_over(
             await ari.stop_playback(playback_id, missing_ok=True)
         except AriError as error:
             log.warning("a prompt cannot be stopped: %s", error, extra={"call_id": info.call_id})
-    for name, value in end.outcome.variables().items():
-        try:
-            await ari.set_variable(info.channel_id, name, value)
-        except AriUnreachable:
-            # Asterisk closes idle connections; a request sent just then is lost.
-            await ari.set_variable(info.channel_id, name, value)
-    await _set_leniently(ari, info, more_variables)
-    if talk_detect:
-        await _set_leniently(ari, info, {"TALK_DETECT(remove)": ""})
-
-
-async def _set_leniently(ari: AriClient, info: CallInfo, variables: Mapping[str, str]) -> None:
-    """Set variables; one that Asterisk refuses costs no other."""
+    variables = (
+        end.outcome.variables() | more_variables | ({"TALK_DETECT(remove)": ""} if talk_detect else {})
+    )
     for name, value in variables.items():
         try:
-            await ari.set_variable(info.channel_id, name, value)
+            await _set_variable(ari, info, name, value)
         except (BadRequest, ServerError) as error:
-            log.warning("%s could not be set: %s", name, error, extra={"call_id": info.call_id})
+            if end.outcome.cause is EndCause.HANGUP:
+                raise
+            # One that Asterisk refuses costs no other.
+            log.error("%s could not be set: %s", name, error, extra={"call_id": info.call_id})
+
+
+async def _set_variable(ari: AriClient, info: CallInfo, name: str, value: str) -> None:
+    try:
+        await ari.set_variable(info.channel_id, name, value)
+    except AriUnreachable:
+        # Asterisk closes idle connections; a request sent just then is lost.
+        await ari.set_variable(info.channel_id, name, value)
 
 
 async def _let_go(ari: AriClient, info: CallInfo, end: End) -> None:
