@@ -375,17 +375,3 @@ def test_a_plugin_that_breaks_as_the_host_starts_or_stops_stops_nobody() -> None
     hooks.host_started(cast("Any", None))
     hooks.host_stopping(cast("Any", None))
     assert seen == ["started", "stopping"]
-
-
-def test_routes_that_break_on_the_way_cost_no_other_its_routes() -> None:
-    class Routes:
-        @hookimpl
-        def http_routes(self) -> Any:
-            return ["route"]
-
-    class Broken:
-        @hookimpl
-        def http_routes(self) -> Any:
-            return 7
-
-    assert hooks_with(Broken(), Routes()).http_routes() == cast("Any", ["route"])

@@ -32,6 +32,10 @@ async def bring(context: ToolContext, order: Order) -> Any:
             return order
         case "number":
             return {"count": order.count}
+        case "unwritable":
+            return {(1, 2): 3}
+        case "cancels":
+            raise asyncio.CancelledError
         case "much":
             return "x" * (OUTPUT_LIMIT + 5)
         case _:
@@ -102,3 +106,23 @@ def test_the_definition_is_what_the_realtime_api_takes() -> None:
     }
     assert definition["parameters"]["required"] == ["dish"]
     assert set(definition["parameters"]["properties"]) == {"dish", "count"}
+
+
+@pytest.mark.parametrize("dish", ["unwritable", "cancels"])
+def test_a_tool_that_breaks_in_an_odd_way_is_answered_too(dish: str) -> None:
+    result = asked(json.dumps({"dish": dish}))
+    assert result.failed
+    assert json.loads(result.output)["error"].startswith("bring ")
+
+
+def test_a_tool_is_cancelled_with_its_call() -> None:
+    async def cancelled() -> bool:
+        context = cast("ToolContext", Context())
+        work = run_tool({"bring": BRING}, "bring", '{"dish": "never"}', context, timeout_seconds=5)
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert asyncio.run(cancelled())

@@ -109,14 +109,19 @@ class Hooks:
 
     def activation_mode(self, mode: str, settings: Settings) -> Part | None:
         """The part for an activation mode, or None if no plugin knows the mode."""
-        for name, part in self._call("activation_mode", mode=mode_key(mode), settings=settings):
-            return GuardedPart(part, plugin=name, role=f"activation mode {mode}")
-        return None
+        return self._part(
+            "activation_mode", f"activation mode {mode}", mode=mode_key(mode), settings=settings
+        )
 
     def digit_handler(self, settings: Settings) -> Part | None:
         """The part that handles digits, or None."""
-        for name, part in self._call("digit_handler", settings=settings):
-            return GuardedPart(part, plugin=name, role="keypad handler")
+        return self._part("digit_handler", "keypad handler", settings=settings)
+
+    def _part(self, hook: str, role: str, **arguments: Any) -> Part | None:
+        for plugin, part in self._call(hook, **arguments):
+            if callable(getattr(part, "on", None)):
+                return GuardedPart(part, plugin=plugin, role=role)
+            log.error("plugin %s: %s returned %r, which has no method `on`", plugin, hook, part)
         return None
 
     def tools(self, settings: Settings) -> dict[str, Tool]:
@@ -168,11 +173,15 @@ class Hooks:
     # --- Per host ---------------------------------------------------------------------------------
 
     def http_routes(self) -> list[web.RouteDef]:
-        return [
-            route
-            for plugin, routes in self._call("http_routes")
-            for route in self._listed(plugin, "http_routes", routes)
-        ]
+        """The routes of all plugins; what is no route, or has no path, is left out."""
+        found: list[web.RouteDef] = []
+        for plugin, routes in self._call("http_routes"):
+            for route in self._listed(plugin, "http_routes", routes):
+                if str(getattr(route, "path", "")).startswith("/") and hasattr(route, "handler"):
+                    found.append(route)
+                else:
+                    log.error("plugin %s: %r is not a route", plugin, route)
+        return found
 
     def host_started(self, host: Host) -> None:
         for _ in self._call("host_started", host=host):

@@ -99,12 +99,19 @@ async def run_tool(
     try:
         async with asyncio.timeout(limit if limit > 0 else None):
             result = await tool.function(context, parameters)
+        return ToolResult(_as_text(result))
     except TimeoutError:
         return _failure(f"{name} gave no answer within {limit:g} s")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return _failure(
+            f"{name} was cancelled"
+        )  # not the call has ended: the tool cancelled something itself
     except Exception as error:
         log.warning("tool %s failed: %s", name, error, exc_info=True, extra={"call_id": context.call.call_id})
         return _failure(f"{name} failed: {error}")
-    return ToolResult(_as_text(result))
 
 
 def _as_text(result: Any) -> str:

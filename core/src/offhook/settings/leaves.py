@@ -123,6 +123,8 @@ def find_leaf(name: str) -> Leaf | None:
 
 def nearest(name: str) -> str:
     """The path of the setting or section whose name is most like `name`; empty if none is."""
+    if not isinstance(name, str):
+        return ""
     paths = {path.rpartition(".")[2].casefold(): path for path in _section_paths()}
     paths |= {known.casefold(): leaf.path for known, leaf in _by_name().items()}
     matches = get_close_matches(name.casefold(), paths, n=1) or get_close_matches(

@@ -9,7 +9,6 @@ not met.
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -79,9 +78,17 @@ async def serve(options: argparse.Namespace) -> int:
 
 def main(words: Sequence[str] | None = None) -> int:
     """The program: `words` are the command line's arguments. Returns the exit status."""
-    with contextlib.suppress(KeyboardInterrupt):
-        return asyncio.run(serve(arguments(sys.argv[1:] if words is None else words)))
-    return 0
+    options = arguments(sys.argv[1:] if words is None else words)
+    try:
+        return asyncio.run(serve(options))
+    except OSError as error:
+        print(
+            f"offhook simulate asterisk: {options.host} port {options.port}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        return 0
 
 
 if __name__ == "__main__":
