@@ -20,7 +20,6 @@ from call_bench import (
     Mouth,
     bench,
     bench_settings,
-    failure,
     nothing_left_in_host,
     open_sockets,
     sweep,
@@ -390,9 +389,13 @@ async def test_plugins_are_called_whatever_others_do(others: list[object]) -> No
 
 
 @pytest.mark.asyncio
-async def test_a_mode_that_is_none_gives_the_caller_back_and_names_the_plugin() -> None:
+async def test_a_mode_that_is_no_part_is_passed_over_and_the_call_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with bench(hooks=with_plugin(Talks())) as calls:
         caller = await calls.dial(recognition_activation_mode="NONSENSE")
-        cause, error = failure(await caller.left_stasis())
-    assert cause == "plugin_error"
-    assert "plugin mine-1" in error
+        await caller.answered()
+        await caller.press("1#")
+        left = await caller.left_stasis()
+    assert left.variables["DTMF_RESULT"] == "1"
+    assert "plugin mine-1: activation_mode returned" in caplog.text
