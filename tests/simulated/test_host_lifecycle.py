@@ -378,7 +378,6 @@ async def test_plugins_are_called_whatever_others_do(others: list[object]) -> No
     seen = [event for _, event, _ in watcher.events if event is not None]
     assert isinstance(seen[0], Arrived)
     assert [event.digit for event in seen if isinstance(event, Digit)] == ["1", "2", "#"]
-
     assert {call for call, _, _ in watcher.messages} == {call_id}
     kinds = {(direction, message["type"]) for _, direction, message in watcher.messages}
     assert {("out", "session.update"), ("in", "session.updated"), ("in", "response.done")} <= kinds

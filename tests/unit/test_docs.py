@@ -189,6 +189,15 @@ def test_every_name_of_a_setting_is_on_the_page_of_settings() -> None:
     assert [name for name in names if f"`{name}`" not in page] == []
 
 
+def test_every_name_in_capitals_is_one_of_ours_or_of_asterisk() -> None:
+    known = {name for leaf in leaves() for name in (leaf.env, *leaf.env_aliases)}
+    known |= set(decide("c", EndCause.HANGUP, recognition=False, transcripts=[]).variables())
+    known |= {*IGNORED, "CONFIG_FILE_PATH", "FIXED_DELAY", "TALK_DETECT"}
+    for page in DOCS.glob("*.md"):
+        named = re.findall(r"`([A-Z]+(?:_[A-Z]+)+)\b", page.read_text(encoding="utf-8"))
+        assert {name for name in named if not name.startswith("APP_")} <= known, page.name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_channel_variable_that_a_page_sets_is_read(page: Path) -> None:
     named = re.findall(r"\bAPP_[A-Z0-9_]+\b", page.read_text(encoding="utf-8"))

@@ -73,7 +73,7 @@ class VadConfig(Section):
         250, "Silence in milliseconds after which Asterisk reports that talking ended.", ge=1, le=60_000
     )
     vad_recognition_activation_ms: int = setting(
-        40, "Speech in milliseconds that it takes before talking counts.", ge=0, le=60_000
+        40, "Milliseconds for which Asterisk has to report talking before it counts.", ge=0, le=60_000
     )
     vad_talk_threshold: int = setting(
         256,
@@ -195,7 +195,7 @@ class CallConfig(Section):
         "continue", "Whether the call goes on in the dialplan at its end, or is hung up."
     )
     result_context: str = setting("", "Dialplan context to continue in; empty: where the call came from.")
-    result_extension: str = setting("", "Extension to continue at; empty: the next priority.")
+    result_extension: str = setting("", "Extension to continue at; empty: the next priority, or s of resultContext.")
     max_call_duration_seconds: float = _seconds(
         3600.0, "Longest conversation in seconds; 0 disables the timer."
     )
