@@ -195,7 +195,9 @@ class CallConfig(Section):
         "continue", "Whether the call goes on in the dialplan at its end, or is hung up."
     )
     result_context: str = setting("", "Dialplan context to continue in; empty: where the call came from.")
-    result_extension: str = setting("", "Extension to continue at; empty: the next priority, or s of resultContext.")
+    result_extension: str = setting(
+        "", "Extension to continue at; empty: the next priority, or s of resultContext."
+    )
     max_call_duration_seconds: float = _seconds(
         3600.0, "Longest conversation in seconds; 0 disables the timer."
     )
