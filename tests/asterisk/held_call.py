@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 from asterisk.lab import DialplanResult, Lab
 from asterisk.offhook_process import OffhookProcess, offhook_run
@@ -40,6 +41,10 @@ class HeldCall:
         """The caller's audio as it reached the provider: 16-bit PCM at 8 kHz."""
         return ULAW.decode(self.session.received) if self.provider.sessions else b""
 
+    def times_heard(self, speech: bytes) -> int:
+        """How often the provider heard what the caller said, complete and in order (see `times_complete`)."""
+        return times_complete(wire(speech), self.provider_heard, late_packets(self.caller))
+
     def first_heard_seconds(self) -> float:
         """From the caller's first packet of sound to the first that the provider got of it."""
         heard = self.provider_heard
@@ -57,6 +62,37 @@ class HeldCall:
 def wire(pcm: bytes) -> bytes:
     """What becomes of 16-bit PCM on its way through µ-law."""
     return ULAW.decode(ULAW.encode(pcm))
+
+
+PACKET_BYTES = 320
+"""20 ms of 16-bit PCM at 8 kHz."""
+
+
+def late_packets(caller: SipCaller) -> int:
+    """How many packets Asterisk may have put in for the caller's: one, and one for each 20 ms that the caller was late.
+
+    A snoop ticks 50 times a second whatever comes in, and fills with silence what is not there in time.
+    """
+    gaps = [later.at - sooner.at for sooner, later in pairwise(caller.sent)]
+    return 1 + sum(round((gap - 0.02) / 0.02) for gap in gaps if gap > 0.03)
+
+
+def times_complete(speech: bytes, heard: bytes, extra_packets: int = 0) -> int:
+    """How often `speech` is in `heard`: every packet of it, in order, with so many packets more in between at most."""
+    packets = [speech[at : at + PACKET_BYTES] for at in range(0, len(speech), PACKET_BYTES)]
+    found, at = 0, heard.find(packets[0])
+    while at >= 0:
+        place, room = at + PACKET_BYTES, extra_packets * PACKET_BYTES
+        for packet in packets[1:]:
+            there = heard.find(packet, place, place + room + len(packet))
+            if there < 0:
+                break
+            room -= there - place
+            place = there + len(packet)
+        else:
+            found += 1
+        at = heard.find(packets[0], at + PACKET_BYTES)
+    return found
 
 
 @asynccontextmanager

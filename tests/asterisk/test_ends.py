@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asterisk.held_call import ANSWER, held_call, wire
+from asterisk.held_call import ANSWER, held_call
 from asterisk.lab import Lab
 from asterisk.offhook_process import offhook_run
 from asterisk.sip_caller import SipCaller
@@ -150,7 +150,7 @@ async def test_a_bad_channel_variable_costs_no_call_and_is_told_if_it_fails(aste
         await call.session.drop()
         await call.caller.wait_ended()
         result = await call.result()
-    assert wire(SPEECH) in call.provider_heard
+    assert call.times_heard(SPEECH) == 1
     error = result["RECOGNITION_ERROR"] or ""
     assert "APP_DTMF_MAX_DIGITS" in error and "'many'" in error
     assert "APP_RECOGNITION_ACTIVATION_MODE" in error and "'psychic'" in error

@@ -115,6 +115,8 @@ class Pacer:
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self._quarters = Quarters(self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        """When the timer is due; uvloop's handle of a time that is past cannot tell."""
         self._on_error = on_error
         self._closed = False
 
@@ -134,7 +136,7 @@ class Pacer:
         if self._closed or not self._quarters.add(source, self._loop.time()):
             return
         deadline = self._quarters.deadline
-        if self._timer is None or (deadline is not None and deadline < self._timer.when()):
+        if self._timer is None or (deadline is not None and deadline < self._timer_at):
             self._arm()
 
     def discard(self, source: Paced) -> None:
@@ -154,6 +156,7 @@ class Pacer:
             self._timer = None
         deadline = self._quarters.deadline
         if deadline is not None and not self._closed:
+            self._timer_at = deadline
             self._timer = self._loop.call_at(deadline, self._tick)
 
     def _tick(self) -> None:

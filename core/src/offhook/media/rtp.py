@@ -67,6 +67,8 @@ class RtpLeg:
         self._jitter: JitterWindow | None = None
         self._remote: Any = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        """When the timer is due; uvloop's handle of a time that is past cannot tell."""
         self._reading = False
         self._closed = False
         self._complained: set[str] = set()
@@ -190,10 +192,11 @@ class RtpLeg:
         if jitter is None or (timer is not None and not jitter.holding):
             return
         deadline = jitter.deadline
-        if deadline is None or (timer is not None and timer.when() <= deadline):
+        if deadline is None or (timer is not None and self._timer_at <= deadline):
             return
         if timer is not None:
             timer.cancel()
+        self._timer_at = deadline
         self._timer = self._loop.call_at(deadline, self._expire)
 
     def _expire(self) -> None:
