@@ -224,7 +224,9 @@ async def test_run_ends_when_another_program_takes_its_application(tmp_path: Pat
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
 async def test_a_signal_ends_run_and_gives_the_caller_back(number: signal.Signals, tmp_path: Path) -> None:
     async with (
         SimulatedAsterisk() as asterisk,
@@ -295,7 +297,7 @@ async def test_config_shows_every_value_and_where_it_comes_from(tmp_path: Path) 
     assert len(rows) == len(leaves()) + 1
     assert "secret" not in ended.printed + ended.complained
 
-    below = await run(tmp_path, "config", "--config", "offhook.json", "--env-file", "none", "--json")
+    below = await run(tmp_path, "config", "--config", "offhook.json", "--env-file", os.devnull, "--json")
     shown = {row["env"]: row for row in json.loads(below.printed)}
     assert shown["DTMF_MAX_DIGITS"]["value"] == "4"
     assert shown["DTMF_MAX_DIGITS"]["origin"] == "file offhook.json"

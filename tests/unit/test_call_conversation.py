@@ -335,3 +335,20 @@ def test_max_call_duration_counts_for_no_recognition() -> None:
     call.listening()
     call.at(1, SpeechStarted("i1"))
     call.expect_end(20, EndCause.MAX_DURATION)
+
+
+def test_a_caller_whose_audio_dies_in_mid_word_is_not_waited_for_for_ever() -> None:
+    call = conversation(conversation_idle_seconds=60, max_recognition_duration_seconds=30)
+    call.listening()
+    call.at(1, SpeechStarted("i1"))
+    call.expect(31, CommitInput(), CreateResponse())
+    call.expect_end(91, EndCause.IDLE)
+
+
+def test_a_caller_who_talks_on_past_the_limit_of_a_turn_is_not_idle() -> None:
+    call = conversation(conversation_idle_seconds=60, max_recognition_duration_seconds=30)
+    call.listening()
+    call.at(1, SpeechStarted("i1"))
+    for second in range(35, 200, 20):
+        call.at(second, InterimTranscript("i1", f"word {second}"))
+    call.expect_running()

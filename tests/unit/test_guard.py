@@ -60,7 +60,6 @@ def ended_with(part: object) -> Outcome:
         (Returns(["hang up"]), "'hang up' is not an action"),
         (Returns([Activate]), "is not an action"),
         (Returns(7), "not iterable"),
-        (Returns(None), "not iterable"),
         (HasNoOn(), "AttributeError"),
     ],
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from offhook.plugins.hooks import BadPlugin, Hooks
 from offhook.plugins.loader import FIRST_PARTY, GROUP, FoundPlugin, PluginConflict, find_plugins
 
 
@@ -174,3 +175,10 @@ def test_a_replacement_that_cannot_be_imported_leaves_the_first_party_plugin_in_
 def test_distribution_names_compare_in_their_normalized_form(installed: Installed) -> None:
     installed.add("Offhook_DTMF", "dtmf")
     assert find_plugins()[0].first_party
+
+
+def test_strict_plugins_turns_a_broken_one_into_a_refusal_to_start(installed: Installed) -> None:
+    installed.add("offhook-menu", "menu", module="there_is_no_such_module")
+    assert Hooks.installed().plugins[-1].error
+    with pytest.raises(BadPlugin, match=r"plugin menu of offhook-menu: ModuleNotFoundError"):
+        Hooks.installed(strict=True)

@@ -36,6 +36,8 @@ OWN_FORM: dict[str, st.SearchStrategy[Any]] = {
     "mcpServers": st.lists(
         st.fixed_dictionaries({"serverLabel": WORDS, "serverUrl": ADDRESSES, "authorization": TEXT})
     ),
+    "apiKey": WORDS.map("sk-{}".format),
+    "azureApiKey": WORDS,
     "baseUrl": ADDRESSES,
     "azureEndpoint": ADDRESSES,
     "ariUrl": ADDRESSES,

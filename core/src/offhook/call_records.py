@@ -44,6 +44,10 @@ class CallRecords:
                 # A mistake in showing a call must never become a mistake in the call.
                 log.exception("a call's record is incomplete", extra={"call_id": record.call_id})
             self.feed.publish(record.call_id, now, event, actions, record)
+            if isinstance(event, ev.PlaybackFinished) and event.failed and record.live:
+                log.warning(
+                    "Asterisk could not play the %s", event.playback_id, extra={"call_id": record.call_id}
+                )
             if observed:  # after the call has gone on: an observer may be slow
                 loop.call_soon(self._hooks.call_event, record.call_id, event, tuple(actions))
 

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(layered: LayeredSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with Host(layered) as host:
         log.info("console at %s", host.console_url)
@@ -147,7 +147,10 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serving, listing):
         command.add_argument("--config", type=Path, metavar="FILE", help="a JSON file with settings")
         command.add_argument(
-            "--env-file", type=Path, default=Path(".env"), metavar="FILE", help="default: .env"
+            "--env-file",
+            type=Path,
+            metavar="FILE",
+            help="a file of environment variables (default: .env, if any)",
         )
 
     showing = commands.add_parser("demo", help="hold a whole call without key, Asterisk and network")
@@ -165,7 +168,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> LayeredSettings:
-    return load_settings(config_file=options.config, dotenv=options.env_file)
+    given: Path | None = options.env_file
+    if given is not None and (given.is_dir() or not given.exists()):
+        raise SettingsError([f"the file {given} (--env-file) does not exist"])
+    return load_settings(config_file=options.config, dotenv=given or Path(".env"))
 
 
 def _explained(error: Exception, settings: Settings) -> str:

@@ -74,7 +74,9 @@ class Host:
         self.settings = layered.settings
         """The settings that the host was started with."""
         plugins = self.settings.plugins
-        self.hooks = hooks or Hooks.installed(disabled=plugins.disabled, choices=plugins.choices)
+        self.hooks = hooks or Hooks.installed(
+            disabled=plugins.disabled, choices=plugins.choices, strict=plugins.strict_plugins
+        )
         self._next_calls = with_known_modes(layered, self.hooks)
         self._records = CallRecords(self.hooks)
         self._console = self._make_console() if console else None
@@ -108,6 +110,9 @@ class Host:
             )
         except ValueError as error:
             raise SettingsError([str(error)]) from None
+        ports.release(
+            ports.acquire()
+        )  # an address that cannot be used is better known now than by the first caller
         async with AsyncExitStack() as opened:
             self._pacer = Pacer()
             opened.callback(self._pacer.close)
@@ -281,7 +286,8 @@ class Host:
             runner.post(ev.OperatorHangup("shutdown"))
         try:
             outcome = await runner.run()
-            log.info("call ended: %s %s", outcome.cause.value, outcome.error, extra=extra)
+            told = ": ".join(filter(None, (outcome.cause.value, outcome.error)))
+            log.log(logging.WARNING if outcome.error else logging.INFO, "call ended: %s", told, extra=extra)
         except Exception:
             log.exception("the call could not be cleared up in full", extra=extra)
         finally:

@@ -30,6 +30,7 @@ class Conversation:
             case ev.InterimTranscript():
                 seconds = state.settings.recognition.speech_complete_timeout_seconds
                 yield do.StartTimer("speechEndSilence", seconds, SPEECH)
+                yield do.ClearTimer("conversationIdle", CALL)
             case ev.FinalTranscript() | ev.TranscriptFailed():
                 yield do.ClearTimer("speechEndSilence", SPEECH)
             case ev.ResponseStarted():
@@ -55,6 +56,8 @@ class Conversation:
         if state.turn_open:
             # Whoever talks on past the limit has begun the next turn.
             state.turn_open = state.talking and endpointing(state.settings) == "asterisk"
+            # The provider may never say that the caller has stopped: where the audio died in mid-word, it cannot.
+            state.speaking = False
             yield do.ClearTimer("maxRecognitionDuration", SPEECH)
             yield do.CommitInput()
             yield do.CreateResponse()

@@ -92,20 +92,20 @@ def _check_token(request: web.Request, token: str) -> None:
         given = request.query.get("token", "")
     if not hmac.compare_digest(given.strip().encode(), token.encode()):
         raise RefusedError(
-            401, "this server needs its token: send 'Authorization: Bearer <server.token>' or ?token="
+            401, "this server needs its token: send 'Authorization: Bearer <OFFHOOK_TOKEN>' or ?token="
         )
 
 
 def _check_local(request: web.Request) -> None:
     if not _host_is_local(f"//{request.headers.get('Host', '')}"):
         raise RefusedError(
-            403, "the Host header must name a loopback address; set server.token to use another name"
+            403, "the Host header must name a loopback address; set OFFHOOK_TOKEN to use another name"
         )
     origin = request.headers.get("Origin")
     if origin is not None:
         if not _host_is_local(origin):
             raise RefusedError(
-                403, f"pages from {origin!r} may not use this server; set server.token to allow it"
+                403, f"pages from {origin!r} may not use this server; set OFFHOOK_TOKEN to allow it"
             )
         return
     # No Origin: a program, or a browser that only reads. Following a link to the page is fine.

@@ -61,8 +61,8 @@ class RtpPorts:
                 return bound
         raise NoPortLeftError(
             errno.EADDRINUSE,
-            f"no RTP port left on {self._bind_ip} in {self._range} ({len(taken)} in use by calls); "
-            "widen RTP_PORT_MIN and RTP_PORT_MAX",
+            f"no RTP port left on {self._bind_ip} in {self._range} ({len(taken)} in use by calls, this one included, "
+            "and one with a greeting needs two); widen RTP_PORT_MIN and RTP_PORT_MAX",
         )
 
     def release(self, bound: socket.socket) -> None:

@@ -30,7 +30,7 @@ class GuardedPart:
 
     def on(self, event: Event, call: CallView) -> Iterable[Action]:
         try:
-            for action in self._part.on(event, call):
+            for action in self._part.on(event, call) or ():  # a plain function may return nothing
                 if not isinstance(action, _ACTIONS):
                     raise TypeError(f"{action!r} is not an action")
                 yield action

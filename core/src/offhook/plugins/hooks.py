@@ -57,9 +57,26 @@ class Hooks:
                 self.register(found.plugin, found.name)
 
     @classmethod
-    def installed(cls, *, disabled: Sequence[str] = (), choices: Mapping[str, str] | None = None) -> Hooks:
-        """All plugins that are installed. Raises PluginConflict and BadPlugin."""
-        return cls(find_plugins(disabled=disabled, choices=choices))
+    def installed(
+        cls,
+        *,
+        disabled: Sequence[str] = (),
+        choices: Mapping[str, str] | None = None,
+        strict: bool = False,
+    ) -> Hooks:
+        """All plugins that are installed. Raises PluginConflict and BadPlugin.
+
+        strict: a plugin that cannot be imported is a BadPlugin too, and not only logged.
+        """
+        found = find_plugins(disabled=disabled, choices=choices)
+        broken = [
+            f"plugin {plugin.name} of {plugin.distribution}: {plugin.error}"
+            for plugin in found
+            if plugin.error
+        ]
+        if strict and broken:
+            raise BadPlugin("; ".join(broken))
+        return cls(found)
 
     def register(self, plugin: object, name: str) -> None:
         """Take in one plugin: a module or any object with hook implementations. Raises BadPlugin."""

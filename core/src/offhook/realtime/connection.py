@@ -19,7 +19,13 @@ from functools import cache
 from typing import cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidStatus, InvalidURI, PayloadTooBig, ProtocolError
+from websockets.exceptions import (
+    InvalidStatus,
+    InvalidURI,
+    PayloadTooBig,
+    ProtocolError,
+    WebSocketException,
+)
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -167,8 +173,12 @@ class Connection(asyncio.Protocol):
             with contextlib.suppress(OSError):
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 16 * 1024)
         request = self._protocol.connect()
-        for name, value in self._target.headers.items():
-            request.headers[name] = value
+        try:
+            for name, value in self._target.headers.items():
+                request.headers[name] = value
+        except WebSocketException:  # its text has the value, which may be a key
+            self._refuse(ConnectError(f"the header {name} for {self._target.host} cannot be sent"))
+            return
         self._protocol.send_request(request)
         self._flush()
 

@@ -24,6 +24,7 @@ from .sources import (
     environment_entries,
     file_entries,
     ignored_names,
+    misspelt_names,
     named_entries,
     read_dotenv,
 )
@@ -223,11 +224,11 @@ def load_settings(
         SettingsError: something is wrong; its one message lists all of it.
     """
     environ = os.environ if environ is None else environ
-    below = read_dotenv(dotenv)
+    below, unreadable = read_dotenv(dotenv)
     named = environ.get("CONFIG_FILE_PATH") or below.get("CONFIG_FILE_PATH")
     if config_file is None and named:
         config_file = Path(named)
-    entries: list[Entry | Problem] = []
+    entries: list[Entry | Problem] = [*unreadable]
     if config_file is not None:
         entries += file_entries(config_file)
     if dotenv is not None:
@@ -235,7 +236,8 @@ def load_settings(
     entries += environment_entries(environ)
     entries += named_entries("override", overrides or {})
     layered = LayeredSettings(Settings()).with_entries(entries, strict=True)
-    return replace(layered, warnings=(*layered.warnings, *ignored_names({**below, **environ})))
+    written = {**below, **environ}
+    return replace(layered, warnings=(*layered.warnings, *ignored_names(written), *misspelt_names(written)))
 
 
 def settings_with(**values: Any) -> Settings:

@@ -97,6 +97,7 @@ def shown_tree(settings: Settings) -> dict[str, Any]:
 
 def _without_credentials(text: str) -> str:
     """Mask the user, the password and the query of every address in `text`."""
+    text = re.sub(r"(?i)\b(bearer|basic|token) +[^\s\"',}]+", rf"\1 {HIDDEN}", text)
     text = re.sub(r"(://)[^/@\s\"']+@", rf"\1{HIDDEN}@", text)
     return re.sub(r"(://[^\s\"'?]*)\?[^\s\"',}]+", rf"\1?{HIDDEN}", text)
 

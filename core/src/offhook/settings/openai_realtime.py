@@ -25,6 +25,18 @@ INSTRUCTIONS = (
 )
 
 
+def key(secret: SecretStr) -> SecretStr:
+    """A key as it can stand in an HTTP header; a file that it was read from may end with a line break."""
+    text = secret.get_secret_value().strip()
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError("not a key")
+    return SecretStr(text)
+
+
+Key = Annotated[SecretStr, AfterValidator(key)]
+KEY = "a key of visible ASCII characters, without blanks"
+
+
 def language_code(language: str) -> str:
     """`en-US` and `en_US` → `en`: the API takes ISO 639-1."""
     code = re.split("[-_]", language)[0].lower()
@@ -45,15 +57,19 @@ class OpenAIRealtimeAPI(Section):
     ai_provider: Literal["openai", "azure"] = setting(
         "openai", "Who serves the Realtime API.", env="AI_PROVIDER", per_call=False
     )
-    api_key: SecretStr = setting(SecretStr(""), "Key of the OpenAI API.", per_call=False)
+    api_key: Key = setting(SecretStr(""), "Key of the OpenAI API.", per_call=False, allowed=KEY)
     base_url: WebUrl = setting(
         "https://api.openai.com/v1",
         "Address of the API, normally ending in /v1; /realtime is appended to it.",
         per_call=False,
         allowed=WEB_ADDRESS,
     )
-    azure_api_key: SecretStr = setting(
-        SecretStr(""), "Key of the Azure resource.", env="AZURE_OPENAI_API_KEY", per_call=False
+    azure_api_key: Key = setting(
+        SecretStr(""),
+        "Key of the Azure resource.",
+        env="AZURE_OPENAI_API_KEY",
+        per_call=False,
+        allowed=KEY,
     )
     azure_endpoint: OptionalWebUrl = setting(
         "",

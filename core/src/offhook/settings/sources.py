@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from .leaves import Leaf, find_leaf, leaves, nearest, subsection
 from .legacy import IGNORED
@@ -97,10 +99,29 @@ def ignored_names(environ: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} has no effect: {reason}"
 
 
-def read_dotenv(path: Path | None) -> dict[str, str]:
-    """The variables of a `.env` file, taken literally; none if there is no such file."""
+def misspelt_names(environ: Mapping[str, str]) -> Iterator[str]:
+    """A warning for each variable whose name is almost that of a setting."""
+    known = {name for leaf in leaves() for name in (leaf.env, *leaf.env_aliases)} | set(IGNORED)
+    for name in environ.keys() - known:
+        if meant := get_close_matches(name, known, n=1, cutoff=0.92):
+            yield f"{name} is no setting: is {meant[0]} meant?"
+
+
+def read_dotenv(path: Path | None) -> tuple[dict[str, str], list[Problem]]:
+    """The variables of a `.env` file, taken literally, and what is wrong with it; nothing if there is no such file."""
     if path is None or not path.is_file():
-        return {}
-    return {
-        name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None
-    }
+        return {}, []
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        return {}, [Problem(f"the file {path} cannot be read: {error.strerror}")]
+    except UnicodeDecodeError:
+        return {}, [Problem(f"{path.name} is not UTF-8 text")]
+    values: dict[str, str] = {}
+    problems: list[Problem] = []
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            problems.append(Problem(f"{path.name}, line {binding.original.line} is not NAME=value"))
+        elif binding.key is not None and binding.value is not None:
+            values[binding.key] = binding.value
+    return values, problems

@@ -31,3 +31,5 @@ def set_up_logging(level: str, stream: TextIO | None = None) -> None:
     # Libraries speak of every connection; their warnings are enough.
     for library in ("websockets", "aiohttp", "asyncio", "stevedore"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
+    # What a stranger sends that is no HTTP is answered with 400 and is no error of ours.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
