@@ -21,7 +21,7 @@ TOOLS = frozenset({"transfer_call", "end_call", "get_current_time"})
         ("Stop, please. I have another question.", "Okay, I stop. What would you like to know?"),
         ("My order number is four, seven, one, nine.", "I heard the number 4, 7, 1, 9. Is that right?"),
         ("It is 4719.", "I heard the number 4, 7, 1, 9. Is that right?"),
-        ("Yes, that is right.", "Good, then that is settled. Is there anything else?"),
+        ("Yes, that is right.", "Very good, that is settled. Is there anything else?"),
         ("Tell me a story.", STORY),
         ("I like blue cheese.", "You said: I like blue cheese."),
         ("", "I did not understand you. Could you say that again, please?"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from offhook.simulators.realtime.speech import RECORDED_ANSWER
+from offhook.simulators.wav import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ RULES: tuple[tuple[str, Callable[[Turn], Reply]], ...] = (
     ),
     (r"\bstory\b", _say(STORY)),
     (_NUMBER.pattern, _number),
-    (r"^\W*(yes|right|correct|exactly)\b", _say("Good, then that is settled. Is there anything else?")),
+    (r"^\W*(yes|right|correct|exactly)\b", _say("Very good, that is settled. Is there anything else?")),
     (r"^\W*no\b", _say("All right. Then please tell me what you need.")),
     (r"\bthank(s| you)\b", _say("You are welcome.")),
     (r"^\W*(hello|hi|good (morning|afternoon|evening))\W*$", _say(GREETING)),
@@ -213,11 +214,18 @@ class ScriptedDialogue:
 
     @classmethod
     def load(cls, path: str | Path) -> ScriptedDialogue:
-        """Read a JSON file: an array of steps. Raises `OSError` or `ValueError`."""
-        steps = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
-            raise ValueError(f"{path}: an array of objects is wanted")
-        return cls(steps)
+        """Read a JSON file: an array of steps. Raises `ValueError`; its text is one sentence with the path."""
+        try:
+            steps = json.loads(Path(path).read_text(encoding="utf-8"))
+            if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+                raise ValueError("an array of objects is wanted")
+            return cls(steps)
+        except OSError as error:
+            raise ValueError(f"{path}: {reason(error)}; a file with JSON is wanted") from None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: no JSON: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def reply(self, turn: Turn) -> Reply:
         """The step's parts: what it says, then what it calls."""

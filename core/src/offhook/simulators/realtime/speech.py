@@ -27,10 +27,12 @@ RECORDED_ANSWER = (
 )
 """What `answer.wav` says."""
 MISSING = "this simulated server does not transcribe: install offhook[speech]"
+UNWANTED = "this simulated server was asked not to listen"
 TONE_MS_PER_CHARACTER = 60
 """How long `RecordedVoice` hums for each character of a text that it has no recording of."""
 
-_SHORTEST_SPEECH_SECONDS = 0.4  # on less, the recogniser invents words
+_SHORTEST_SPEECH_SECONDS = 0.4  # on less, and on silence, the recogniser invents words
+_SILENT = 0.01
 
 
 class Recognizer(Protocol):
@@ -85,11 +87,10 @@ class MoonshineRecognizer(Recognizer):
         if len(pcm) / 2 / rate < _SHORTEST_SPEECH_SECONDS:
             return ""
         samples = (np.frombuffer(pcm, "<i2").astype(np.float32) / 32768).tolist()
-        lines: list[Any]
+        if max(map(abs, samples)) < _SILENT:
+            return ""
         with self._lock:
             lines = _moonshine().transcribe_without_streaming(samples, rate).lines
-        # It cuts the audio into lines, and hears "You" in a scrap before the first word.
-        lines = [line for line in lines if line.duration >= _SHORTEST_SPEECH_SECONDS] or lines
         text = " ".join(line.text for line in lines).replace('"', "")
         # The tiny model now and then sets a quotation mark before a sentence.
         return " ".join(re.sub(r"(?<!\w)'|'(?!\w)", "", text).split())
@@ -160,7 +161,9 @@ def _moonshine() -> Any:
     from moonshine_voice.utils import get_model_path
 
     log.info("loading the recogniser")
-    return Transcriber(str(get_model_path("tiny-en")), ModelArch.TINY)
+    # Without its own search for speech, which keeps a state from one recording to the next: the same words come out
+    # of the same sound, and none are invented before it.
+    return Transcriber(str(get_model_path("tiny-en")), ModelArch.TINY, options={"vad_threshold": 0})
 
 
 @lru_cache(maxsize=1)
@@ -171,6 +174,7 @@ def _piper() -> Any:
     from piper import PiperVoice as Engine
 
     log.info("loading the voice")
+    logging.getLogger("piper").setLevel(logging.INFO)  # at debug it lists the phonemes of every sentence
     options = onnxruntime.SessionOptions()
     # By default the engine takes every core; calls on the same machine need theirs.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
