@@ -163,6 +163,9 @@ def test_every_cause_in_every_mode_and_kind_sets_every_variable(
 ) -> None:
     call = WAYS[cause](mode, kind)
     assert call.outcome.cause.value == cause, str(call)
+    assert [type(action) for _, action in call.done].count(End) == 1, "exactly one outcome"
+    assert (call.timers(), call.call.deadline) == (set(), None), "all timers are gone"
+    assert (call.call.state.gate, call.call.state.stream) == ("closed", "closed"), "all is released"
     variables = call.outcome.variables()
     assert list(variables) == [
         "RECOG_STATUS",
@@ -177,6 +180,10 @@ def test_every_cause_in_every_mode_and_kind_sets_every_variable(
     assert variables["OFFHOOK_END_CAUSE"] == cause
     assert variables["OFFHOOK_CALL_ID"] == CALL_ID
     assert bool(variables["RECOGNITION_ERROR"]) == verdict.startswith("ERROR")
+
+
+def test_every_cause_has_a_way_to_it_and_a_row_in_the_table() -> None:
+    assert set(WAYS) == {cause.value for cause in EndCause} == {cause for cause, *_ in POSSIBLE}
 
 
 @pytest.mark.parametrize("cause", EndCause)
