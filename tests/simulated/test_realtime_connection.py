@@ -66,7 +66,7 @@ async def deaf_server() -> AsyncIterator[int]:
     async def handler(socket: ServerConnection) -> None:
         socket.transport.pause_reading()
         try:
-            await asyncio.Future()
+            await asyncio.sleep(3600)
         finally:
             socket.transport.abort()
 
