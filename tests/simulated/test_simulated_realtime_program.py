@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import pytest
 
+from offhook.simulators.realtime import ScriptedDialogue
 from offhook.simulators.realtime.__main__ import arguments, main
 from plain_realtime import PlainRealtime
 
@@ -43,14 +44,21 @@ async def test_the_program_serves_a_script_until_it_is_interrupted(tmp_path: Pat
     _, printed = await program.communicate()
     assert program.returncode == 0
     assert "no speech recognition here" in printed.decode()
+    assert "asked not to listen" in printed.decode()
+    assert "install" not in printed.decode(), "nothing is missing: no speech was asked for"
     assert "says: Good day from the script." in printed.decode()
 
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--script", "missing.json"], "missing.json"),
-        (["--port", "many"], "invalid int value: 'many'"),
+        (["--script", "missing.json"], "argument --script: missing.json: No such file or directory;"),
+        (["--script", "[]"], "argument --script: []: No such file or directory; a file with JSON is wanted"),
+        (["--script", os.devnull], f"argument --script: {os.devnull}: no JSON: Expecting value"),
+        (["--port", "many"], "argument --port: invalid port value: 'many'"),
+        (["--port", "99999"], "argument --port: 99999 is no port; 0 to 65535 are"),
+        (["--delay", "-1"], "argument --delay: -1 is not 0 or more"),
+        (["--pace", "nan"], "argument --pace: nan is not 0 or more"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wrong(
@@ -67,4 +75,18 @@ def test_a_port_that_is_taken_is_an_error(capsys: pytest.CaptureFixture[str]) ->
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["--no-speech", "--quiet", "--port", str(port)]) == 1
-    assert f"cannot serve 127.0.0.1:{port}" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"offhook simulate realtime: cannot serve 127.0.0.1:{port}: Address already in use ("
+    )
+
+
+def test_help_says_that_a_script_is_a_file_and_what_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments(["--help"])
+    text = capsys.readouterr().out
+    assert "--script FILE" in text
+    example = text[text.index("  [\n") : text.index("  ]\n") + 4]
+    ScriptedDialogue(json.loads(example))
+    for word in ("say", "call", "when"):
+        assert f"\n  {word} " in text

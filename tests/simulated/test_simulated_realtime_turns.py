@@ -4,6 +4,7 @@ import asyncio
 import base64
 import threading
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 
@@ -325,13 +326,18 @@ async def test_ten_sessions_at_once_do_not_mix() -> None:
 
 
 @pytest.mark.asyncio
-async def test_without_the_speech_extra_it_says_so_and_answers_with_a_recording() -> None:
-    async with SimulatedRealtime(speech=False) as server, PlainRealtime(server) as client:
+@pytest.mark.parametrize("speech", ["auto", False])
+async def test_without_speech_it_says_why_and_answers_with_a_recording(
+    speech: Literal["auto", False], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offhook.simulators.realtime.server.speech_available", lambda: False)
+    async with SimulatedRealtime(speech=speech) as server, PlainRealtime(server) as client:
         assert not server.transcribes
         await client.telephone()
         await client.append(TURN)
         failed = await client.event("conversation.item.input_audio_transcription.failed")
-        assert "does not transcribe: install offhook[speech]" in failed["error"]["message"]
+        reason = "does not transcribe: install offhook[speech]" if speech else "was asked not to listen"
+        assert reason in failed["error"]["message"]
         response = (await client.event("response.done"))["response"]
         (answer,) = response["output"]
         assert "open from nine in the morning" in answer["content"][0]["transcript"]

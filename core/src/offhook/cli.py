@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -94,16 +95,25 @@ def config(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """`offhook demo`: a whole call, without a key, Asterisk or network."""
-    # Imported here: the simulators are no part of a host that serves calls.
-    from offhook.demo import DemoError, DemoOptions, hold_call
-
-    set_up_logging("debug" if options.verbose else "error")
-    wanted = DemoOptions(wav=options.wav, mode=options.mode, json=options.json, directory=options.directory)
     try:
-        return _run_in_loop(lambda: hold_call(wanted))
-    except DemoError as error:
-        print(f"offhook: {error}", file=sys.stderr)
-        return 2
+        # Imported here: the simulators are no part of a host that serves calls.
+        from offhook.demo import DemoError, DemoOptions, OutputLost, hold_call
+
+        set_up_logging("debug" if options.verbose else "error")
+        wanted = DemoOptions(
+            wav=options.wav, mode=options.mode, json=options.json, directory=options.directory
+        )
+        try:
+            return _run_in_loop(lambda: hold_call(wanted))
+        except DemoError as error:
+            print(f"offhook: {error}", file=sys.stderr)
+            return 2
+        except OutputLost as error:
+            if not isinstance(error.reason, BrokenPipeError):  # whoever read it wants no more
+                print(f"offhook: the output cannot be written: {error.reason.strerror}", file=sys.stderr)
+            # What is still in the buffer would be tried again at the end, and fail again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
     except KeyboardInterrupt:
         return 130
 

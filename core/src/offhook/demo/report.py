@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,23 @@ RESULTS = (
 )
 
 
+class OutputLost(Exception):
+    """What the demonstration shows cannot be written; `reason` says why."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
 class Report:
     """A plugin of the demonstration's host: it watches the call by the hook `call_event`."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, stop: Callable[[], object]) -> None:
+        """stop: cancels the demonstration when the call's events can no longer be shown."""
+        self.lost: OutputLost | None = None
+        """Set once what it shows cannot be written; from then on no event is shown."""
         self._json = as_json
+        self._stop = stop
         self._start = time.monotonic()
         self._host: Host | None = None
         self._shown: set[tuple[str, bool]] = set()
@@ -56,13 +68,34 @@ class Report:
             {"event": event, "seconds": round(seconds, 3), "text": text, **facts}, f"{seconds:7.2f} s  {text}"
         )
 
+    def stopped(self, recording: Path, seconds: float) -> None:
+        """The person wants no more of it."""
+        heard = (
+            f"what the caller heard ({seconds:.1f} s): {recording}" if seconds else "nothing was heard yet"
+        )
+        facts = {"recording": str(recording) if seconds else "", "recording_seconds": round(seconds, 2)}
+        self.tell("stopped", f"stopped by hand; {heard}", **facts)
+
     def _put(self, facts: dict[str, Any], line: str) -> None:
-        print(json.dumps(facts, ensure_ascii=False) if self._json else line, flush=True)
+        """Raises OutputLost."""
+        try:
+            print(json.dumps(facts, ensure_ascii=False) if self._json else line, flush=True)
+        except OSError as error:
+            self.lost = OutputLost(error)
+            raise self.lost from None
 
     # --- The call ---------------------------------------------------------------------------------------
 
     @hookimpl
     def call_event(self, call_id: str, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
+        if self.lost:
+            return
+        try:
+            self._show(call_id, event, actions)
+        except OutputLost:  # the host would take it for a fault of a plugin, and go on
+            self._stop()
+
+    def _show(self, call_id: str, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
         match event:
             case ev.MediaReady():
                 self.tell("media_ready", "the audio is connected, both ways")
@@ -139,15 +172,14 @@ class Report:
             }
             self._put(facts, "")
         else:
-            print("\nWhat the dialplan finds after Stasis():")
-            for name, value in results.items():
-                print(f"  {name:<24}{value}")
-            print(f"\nWhat the caller heard ({seconds:.1f} s): {recording}")
+            lines = ["\nWhat the dialplan finds after Stasis():"]
+            lines += [f"  {name:<24}{value}" for name, value in results.items()]
+            lines.append(f"\nWhat the caller heard ({seconds:.1f} s): {recording}")
             if understood:
-                print(f"The recogniser understands it as: “{understood}”")
-            print(
-                "\n" + ("Everything was as it should be." if not verdict.failures else "Not as it should be:")
+                lines.append(f"The recogniser understands it as: “{understood}”")
+            lines.append(
+                "\nNot as it should be:" if verdict.failures else "\nEverything was as it should be."
             )
-            for failure in verdict.failures:
-                print(f"  - {failure}")
+            lines += [f"  - {failure}" for failure in verdict.failures]
+            self._put({}, "\n".join(lines))
         return 1 if verdict.failures else 0

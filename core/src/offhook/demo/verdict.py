@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -19,10 +19,13 @@ _NUMBERS = dict(enumerate(["zero", "one", "two", "three", "four", "five", "six",
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the call is compared with. question: empty if the caller said words of somebody's own."""
+    """What the call is compared with. question: empty if the caller said words of somebody's own, which are in
+    the file own_words.
+    """
 
     greeting: str
     question: str
+    own_words: str
     interruption: str
     speech: bool
     """The server understands words."""
@@ -41,12 +44,19 @@ def words(text: str) -> list[str]:
     return [_NUMBERS[int(word)] if word.isdigit() else word for word in found]
 
 
-def judge(expected: Expected, record: CallRecord, left: LeftStasis, understood: str) -> Verdict:
-    """Compare the call's record, what the dialplan got, and the recording as the recogniser understands it."""
-    return Verdict(tuple(_failures(expected, record, left, understood)))
+def judge(
+    expected: Expected, record: CallRecord, left: LeftStasis, understood: str, of_question: Sequence[str]
+) -> Verdict:
+    """Compare the call's record, what the dialplan got, and the recording as the recogniser understands it.
+
+    of_question: what was understood of the caller before the interruption.
+    """
+    return Verdict(tuple(_failures(expected, record, left, understood, of_question)))
 
 
-def _failures(expected: Expected, record: CallRecord, left: LeftStasis, understood: str) -> Iterator[str]:
+def _failures(
+    expected: Expected, record: CallRecord, left: LeftStasis, understood: str, of_question: Sequence[str]
+) -> Iterator[str]:
     turns = [entry for entry in record.entries if isinstance(entry, Turn)]
     caller = [turn.text for turn in turns if turn.actor == "caller" and turn.text]
     answers = [turn for turn in turns if turn.actor == "bot" and turn.sounded]
@@ -59,6 +69,8 @@ def _failures(expected: Expected, record: CallRecord, left: LeftStasis, understo
         if SequenceMatcher(None, heard, words(understood), autojunk=False).ratio() < LIKE_ENOUGH:
             yield f"the recording is understood as {understood!r}, which is not what was spoken"
     if not expected.question:
+        if expected.speech and caller and not any(words(text) for text in of_question):
+            yield f"nothing of {expected.own_words} was understood"
         return  # somebody's own words: what they lead to is not known
     if expected.speech and caller and words(caller[0]) != words(expected.question):
         yield f"the caller said {expected.question!r}, and {caller[0]!r} was understood"

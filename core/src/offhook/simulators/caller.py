@@ -100,7 +100,7 @@ class SimulatedCaller:
 
     def play(self, audio: bytes | str | Path) -> None:
         """Speak: the path of a mono 16-bit WAV, or 16-bit PCM at 8 kHz; after what is still being said."""
-        ulaw = encode_ulaw(audio) if isinstance(audio, bytes) else _wav_as_ulaw(str(audio))
+        ulaw = encode_ulaw(audio) if isinstance(audio, bytes) else wav_as_ulaw(str(audio))
         self._speech, self._position = self._speech[self._position :] + ulaw, 0
         self.speech_started_at = None
         if self._speech and not self._ended.is_set():
@@ -312,5 +312,6 @@ class SimulatedCaller:
 
 
 @lru_cache(maxsize=64)
-def _wav_as_ulaw(path: str) -> bytes:
+def wav_as_ulaw(path: str) -> bytes:
+    """A WAV file as a caller speaks it. Raises `ValueError`; see `read_wav`."""
     return encode_ulaw(read_wav(path))

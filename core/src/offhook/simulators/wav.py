@@ -1,6 +1,8 @@
 """WAV files for the simulators: mono, 16-bit, read at any sample rate brought to the telephone's 8 kHz."""
 
+import io
 import math
+import os
 import sys
 import wave
 from array import array
@@ -9,28 +11,47 @@ from pathlib import Path
 
 TELEPHONE_RATE = 8000
 """Samples a second on a G.711 line."""
+WANTED = "mono and 16 bits"
 
 
 def read_wav(path: str | Path, rate: int = TELEPHONE_RATE) -> bytes:
     """The file's samples as 16-bit little-endian PCM at `rate` samples a second.
 
-    Raises `ValueError` when the file is not mono 16-bit, `wave.Error` when it is no WAV, `OSError` when it
-    cannot be read.
+    Raises `ValueError` when the file cannot be read, is no WAV, or is not mono 16-bit; its text is one sentence
+    with the path, what is wrong, and what is wanted.
     """
-    with wave.open(str(path), "rb") as file:
-        if file.getnchannels() != 1 or file.getsampwidth() != 2:
-            shape = f"{file.getnchannels()} channels of {8 * file.getsampwidth()} bits"
-            raise ValueError(f"{path}: {shape}; mono and 16 bits are wanted")
-        return resample(file.readframes(file.getnframes()), file.getframerate(), rate)
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, bits, source = file.getnchannels(), 8 * file.getsampwidth(), file.getframerate()
+            pcm = file.readframes(file.getnframes())
+    except OSError as error:
+        raise ValueError(f"{path}: {reason(error)}; a WAV file is wanted, {WANTED}") from None
+    except (EOFError, wave.Error) as error:
+        why = f"no WAV file that can be read ({str(error) or 'it ends too soon'})"
+        raise ValueError(f"{path}: {why}; a WAV file is wanted, {WANTED}") from None
+    if (channels, bits) != (1, 16):
+        raise ValueError(f"{path}: {channels} channels of {bits} bits; {WANTED} are wanted")
+    if not pcm or source <= 0:
+        raise ValueError(f"{path}: no sound in it; a WAV file is wanted, {WANTED}")
+    return resample(pcm, source, rate)
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in its own words: without the number and the path."""
+    # asyncio puts a sentence of its own, and a resolver an error number of its own, in an OSError's place.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def write_wav(path: str | Path, pcm: bytes, rate: int = TELEPHONE_RATE) -> None:
-    """Write 16-bit little-endian PCM as a mono WAV file."""
-    with wave.open(str(path), "wb") as file:
+    """Write 16-bit little-endian PCM as a mono WAV file. Raises `OSError`."""
+    whole = io.BytesIO()  # wave would leave half a file, and noise on stderr, where it cannot write
+    with wave.open(whole, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(pcm)
+    Path(path).write_bytes(whole.getvalue())
 
 
 def resample(pcm: bytes, source: int, target: int) -> bytes:

@@ -103,8 +103,10 @@ class SimulatedAsterisk:
         """Every REST exchange so far."""
         return self._rest.exchanges
 
-    async def connected(self, timeout_seconds: float = 10) -> None:
-        """Wait until the application has opened its event WebSocket. Raises `TimeoutError`."""
+    async def connected(self, timeout_seconds: float | None = 10) -> None:
+        """Wait until the application has opened its event WebSocket. Raises `TimeoutError`, unless it is to wait
+        for as long as it takes (None).
+        """
         async with asyncio.timeout(timeout_seconds):
             while not self._switch.stasis.connected(self.app):
                 self._attached.clear()

@@ -13,25 +13,46 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from offhook.simulators.command_line import amount, cannot_serve, port
 from offhook.simulators.realtime.dialogue import ScriptedDialogue
 from offhook.simulators.realtime.quirks import Quirks
 from offhook.simulators.realtime.server import SimulatedRealtime
 
+SCRIPT = """\
+The FILE of --script holds an array of steps, which are said in this order; the last one stays. For example:
+
+  [
+    {"say": "Good morning. What is your number?"},
+    {"say": ["One moment, please.", "Thank you."]},
+    {"when": "goodbye|bye", "say": "Goodbye.", "call": "end_call", "arguments": {}}
+  ]
+
+  say        a text, or a list of texts: each is spoken by itself
+  call       the name of a tool to call, after what is said, with its arguments
+  when       a regular expression: the step is no part of the order, and answers whenever the expression is
+             found in what the caller said
+"""
+
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     """Parse the command line and read the script; leaves with a message when either is wrong."""
-    parser = argparse.ArgumentParser(prog="offhook simulate realtime", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="offhook simulate realtime",
+        description=__doc__.splitlines()[0],
+        epilog=SCRIPT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to serve (default %(default)s)")
-    parser.add_argument("--port", type=int, default=8787, help="port, 0 for any (default %(default)s)")
+    parser.add_argument("--port", type=port, default=8787, help="port, 0 for any (default %(default)s)")
     parser.add_argument("--api-key", default="", metavar="KEY", help="take this key only (default: any)")
-    parser.add_argument("--script", metavar="JSON", help="what to say: an array of say/call/when steps")
+    parser.add_argument("--script", metavar="FILE", help="a JSON file with what to say, see below")
     parser.add_argument(
         "--no-speech", action="store_true", help="do not listen: answer everything with a recording"
     )
-    parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="how long it thinks")
+    parser.add_argument("--delay", type=amount, default=0.0, metavar="SECONDS", help="how long it thinks")
     parser.add_argument(
         "--pace",
-        type=float,
+        type=amount,
         default=0.0,
         metavar="TIMES",
         help="send audio so many times faster than it plays (default: as fast as it is made)",
@@ -41,8 +62,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parsed = parser.parse_args(words)
     try:
         parsed.dialogue = ScriptedDialogue.load(parsed.script) if parsed.script else None
-    except (OSError, ValueError) as error:
-        parser.error(f"--script: {error}")
+    except ValueError as error:
+        parser.error(f"argument --script: {error}")
     return parsed
 
 
@@ -63,7 +84,8 @@ async def serve(options: argparse.Namespace) -> int:
     try:
         await server.start()
     except OSError as error:
-        print(f"cannot serve {options.host}:{options.port}: {error.strerror or error}", file=sys.stderr)
+        words = cannot_serve(options.host, options.port, error)
+        print(f"offhook simulate realtime: {words}", file=sys.stderr)
         return 1
     try:
         print(f"OPENAI_BASE_URL={server.url}", flush=True)

@@ -18,11 +18,14 @@ _NICENESS = 10
 
 
 class Engines:
-    """Recognition and speech as coroutines. recognizer is None for a server that cannot understand speech."""
+    """Recognition and speech as coroutines. recognizer is None for a server that cannot understand speech;
+    why_deaf then says why.
+    """
 
-    def __init__(self, recognizer: Recognizer | None, voice: Voice) -> None:
+    def __init__(self, recognizer: Recognizer | None, voice: Voice, why_deaf: str = "") -> None:
         self.recognizer = recognizer
         self.voice = voice
+        self.why_deaf = why_deaf
         self._ear = ThreadPoolExecutor(1, "realtime-ear", _step_back)
         self._mouth = ThreadPoolExecutor(1, "realtime-mouth", _step_back)
         self._recognitions = 0

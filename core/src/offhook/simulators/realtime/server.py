@@ -20,7 +20,9 @@ from offhook.simulators.realtime.errors import RequestError
 from offhook.simulators.realtime.quirks import Quirks
 from offhook.simulators.realtime.session import Session
 from offhook.simulators.realtime.speech import (
+    MISSING,
     RECORDED_ANSWER,
+    UNWANTED,
     MoonshineRecognizer,
     PiperVoice,
     Recognizer,
@@ -89,6 +91,7 @@ class SimulatedRealtime:
         self.sessions: list[Session] = []
         """All sessions since the start, also those that are over, in the order of their connecting."""
         self._recognizer = recognizer or (MoonshineRecognizer() if has_speech else None)
+        self._why_deaf = UNWANTED if speech is False else MISSING
         self._voice = voice or (PiperVoice() if has_speech else RecordedVoice())
         self._dialogue: Dialogue = dialogue or (
             RuleDialogue() if self._recognizer else FixedDialogue(RECORDED_ANSWER)
@@ -127,8 +130,8 @@ class SimulatedRealtime:
     async def start(self) -> None:
         """Load the engines and open the port. Raises `OSError`, and what an engine raises."""
         if not self.transcribes:
-            log.warning("no speech recognition here: every answer is a recording (install offhook[speech])")
-        self._engines = Engines(self._recognizer, self._voice)
+            log.warning("no speech recognition here: %s", self._why_deaf)
+        self._engines = Engines(self._recognizer, self._voice, self._why_deaf)
         try:
             await self._engines.load()
             self._server = await serve(

@@ -93,7 +93,8 @@ class MoonshineRecognizer(Recognizer):
             lines = _moonshine().transcribe_without_streaming(samples, rate).lines
         text = " ".join(line.text for line in lines).replace('"', "")
         # The tiny model now and then sets a quotation mark before a sentence.
-        return " ".join(re.sub(r"(?<!\w)'|'(?!\w)", "", text).split())
+        text = " ".join(re.sub(r"(?<!\w)'|'(?!\w)", "", text).split())
+        return text if re.search(r"\w", text) else ""  # a tone is two notes of music to it
 
 
 class PiperVoice(Voice):

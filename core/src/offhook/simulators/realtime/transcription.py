@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from offhook.media.formats import AudioFormat
 from offhook.simulators.realtime.conversation import Item
 from offhook.simulators.realtime.errors import Json
-from offhook.simulators.realtime.speech import MISSING
 
 if TYPE_CHECKING:
     from offhook.simulators.realtime.session import Session
@@ -104,7 +103,7 @@ class Transcription:
         self._finished = True
         if self._session.engines.recognizer is None:
             self.text.set_result("")
-            self._fail(MISSING)
+            self._fail(self._session.engines.why_deaf)
         else:
             self._session.start(self._recognise(item))
 
