@@ -242,7 +242,8 @@ async def test_two_labs_run_side_by_side(asterisk: Lab, asterisk_root: Path, tmp
     with Lab(tmp_path / "other", root=asterisk_root) as other:
         async with SipCaller(other.sip_address, "600") as caller:
             assert await caller.call() == 200
-            assert len(other.channels()) == 1
+            # Asterisk may list a channel twice while it changes.
+            assert len({channel["id"] for channel in other.channels()}) == 1
             assert asterisk.channels() == []
             installed = (asterisk_root / bench.STAMP).read_text().strip()
             assert other.cli("core show version").startswith(f"{installed} ")
