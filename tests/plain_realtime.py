@@ -64,8 +64,9 @@ class Tones(Voice):
 
     def speak(self, text: str, rate: int, speed: float) -> Iterator[tuple[str, bytes]]:
         self.spoken.append(text)
+        stops_after = self.stops_after  # a change holds for the next answer
         for count, word in enumerate(text.split()):
-            if count == self.stops_after:
+            if count == stops_after:
                 self.go_on.wait(60)
             yield f" {word}" if count else word, wav.tone(300, WORD_MS / 1000, rate=rate)
 
