@@ -153,7 +153,7 @@ async def test_vad_talking_shorter_than_the_activation_time_does_not_count(aster
     async with held_call(
         asterisk,
         recognition_activation_mode="VAD",
-        vad_recognition_activation_ms="600",
+        vad_recognition_activation_ms="300",
         vad_max_wait_after_prompt_seconds="2",
     ) as call:
         await asyncio.sleep(0.3)

@@ -70,13 +70,23 @@ def test_the_callers_audio_is_kept_from_the_start_and_flushed_once_the_session_i
     call.expect(2.3, SetGate("open"))
 
 
-def test_talking_counts_after_vad_recognition_activation_ms() -> None:
-    call = vad(vad_recognition_activation_ms=200, greeting_audio_path="none")
+def test_talking_counts_when_it_is_known_to_have_lasted_vad_recognition_activation_ms() -> None:
+    """Asterisk tells the end of talking `vadSilenceThresholdMs` after it."""
+    call = vad(vad_recognition_activation_ms=200, vad_silence_threshold_ms=250, greeting_audio_path="none")
     call.connected()
     call.at(1, TalkingStarted())
-    call.until(1.1)
+    call.until(1.4)
     call.expect_never(OpenStream)
-    call.expect(1.2, OpenStream())
+    call.expect(1.45, OpenStream())
+
+
+def test_a_click_of_20_ms_does_not_count() -> None:
+    call = vad(vad_recognition_activation_ms=40, greeting_audio_path="none")
+    call.connected()
+    call.at(1, TalkingStarted())
+    call.at(1.27, TalkingFinished(20))
+    call.until(3)
+    call.expect_never(OpenStream)
 
 
 def test_talking_that_ends_before_does_not_count() -> None:

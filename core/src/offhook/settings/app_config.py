@@ -73,7 +73,7 @@ class VadConfig(Section):
         250, "Silence in milliseconds after which Asterisk reports that talking ended.", ge=1, le=60_000
     )
     vad_recognition_activation_ms: int = setting(
-        40, "Milliseconds for which Asterisk has to report talking before it counts.", ge=0, le=60_000
+        40, "Speech in milliseconds that it takes before talking counts; 0: any.", ge=0, le=60_000
     )
     vad_talk_threshold: int = setting(
         256,

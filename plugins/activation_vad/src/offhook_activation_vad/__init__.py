@@ -50,9 +50,11 @@ class Vad:
                 yield Buffer()
                 yield from self.started(greeting, call)
             case TalkingStarted():
-                seconds = call.settings.recognition.vad_config.vad_recognition_activation_ms / 1000
-                if seconds > 0:
-                    yield StartTimer("vadRecognitionActivation", seconds)
+                vad = call.settings.recognition.vad_config
+                if vad.vad_recognition_activation_ms > 0:
+                    # Asterisk tells the end of talking so much silence later: only then is it known how long it was.
+                    ms = vad.vad_recognition_activation_ms + vad.vad_silence_threshold_ms
+                    yield StartTimer("vadRecognitionActivation", ms / 1000)
                 else:
                     yield from self._heard(call)
             case TalkingFinished():
