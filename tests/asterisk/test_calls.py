@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ async def test_a_call_is_answered_heard_and_spoken_to(asterisk: Lab, mode: str, 
     assert result["OFFHOOK_END_CAUSE"] == "dtmf"
     assert (result["RECOG_STATUS"], result["RECOG_COMPLETION_CAUSE"]) == ("OK", "000")
     assert (result["DTMF_RESULT"], result["RECOGNITION_ERROR"]) == ("", "")
+    assert re.fullmatch("[0-9a-f]{12}", result["OFFHOOK_CALL_ID"] or "")
     validated(provider)
 
 
