@@ -34,7 +34,7 @@ async def external_media(request: Request) -> Answer:
         raise AriError(500, _INTERNAL_ERROR)
     channel = ExternalMediaChannel(request.switch, channel_id, (address, int(port)), codec)
     channel.variables |= request.variables
-    request.switch.add_helper(channel, app, _arguments(request.get("data")))
+    request.switch.add_own_channel(channel, app, _arguments(request.get("data")))
     leg = {name: value for name, value in channel.variables.items() if name.startswith("UNICASTRTP_")}
     return 200, channel.as_json() | {"channelvars": leg}
 
@@ -145,7 +145,7 @@ async def snoop(request: Request) -> Answer:
         raise AriError(500, _INTERNAL_ERROR)
     name = f"Snoop/{target.id}-{request.switch.unique():08x}"
     channel = SnoopChannel(request.switch, channel_id, name, target, spy, whisper)
-    request.switch.add_helper(channel, request.get("app"), _arguments(request.get("appArgs")))
+    request.switch.add_own_channel(channel, request.get("app"), _arguments(request.get("appArgs")))
     return 200, channel.as_json()
 
 

@@ -154,7 +154,7 @@ class Switch:
             channel.phone.line_closed()
             return
         self.stasis.publish("ChannelHangupRequest", channel, cause=32, soft=True)
-        self.end_helper(channel)
+        self.end_own_channel(channel)
 
     def continue_in_dialplan(
         self, channel: CallerChannel, context: str, extension: str, priority: int, label: str
@@ -221,7 +221,7 @@ class Switch:
             application.channels.pop(channel.id, None)
         if isinstance(channel, CallerChannel):
             for snoop in channel.snoops:
-                self.later(SNOOP_END_SECONDS, self.end_helper, snoop)
+                self.later(SNOOP_END_SECONDS, self.end_own_channel, snoop)
 
     def _report_quality(self, channel: CallerChannel) -> None:
         for name in _QUALITY_VARIABLES:
@@ -231,7 +231,7 @@ class Switch:
 
     # Snoops and external media
 
-    def add_helper(self, channel: Channel, app: str, arguments: list[str]) -> None:
+    def add_own_channel(self, channel: Channel, app: str, arguments: list[str]) -> None:
         """A snoop or external media channel exists; a moment later it is in the application. Until then it
         cannot be bridged.
         """
@@ -241,9 +241,9 @@ class Switch:
             channel.target.snoops.append(channel)
         elif app in self.stasis.applications:
             self.stasis.applications[app].channels[channel.id] += 1
-        self.later(self.stasis_start_delay_seconds, self._helper_ready, channel, app, arguments)
+        self.later(self.stasis_start_delay_seconds, self._own_channel_ready, channel, app, arguments)
 
-    def _helper_ready(self, channel: Channel, app: str, arguments: list[str]) -> None:
+    def _own_channel_ready(self, channel: Channel, app: str, arguments: list[str]) -> None:
         if channel.gone:
             return
         if isinstance(channel, ExternalMediaChannel):
@@ -255,9 +255,9 @@ class Switch:
                 "Dial", channel_scope=channel, dialstatus="ANSWER", **dial, peer=channel.as_json()
             )
         if not self.enter_stasis(channel, app, arguments):
-            self.end_helper(channel)
+            self.end_own_channel(channel)
 
-    def end_helper(self, channel: Channel) -> None:
+    def end_own_channel(self, channel: Channel) -> None:
         """A snoop or external media channel ends."""
         if channel.gone:
             return
