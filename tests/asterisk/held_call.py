@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -62,6 +63,14 @@ class HeldCall:
 def wire(pcm: bytes) -> bytes:
     """What becomes of 16-bit PCM on its way through µ-law."""
     return ULAW.decode(ULAW.encode(pcm))
+
+
+async def listening(provider: SimulatedRealtime) -> Session:
+    """Wait until a session gets the caller's audio."""
+    async with asyncio.timeout(10):
+        while not provider.sessions or not provider.sessions[0].received:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return provider.sessions[0]
 
 
 PACKET_BYTES = 320

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asterisk.held_call import PACKET_BYTES, late_packets, times_complete, wire
+from asterisk.held_call import PACKET_BYTES, late_packets, listening, times_complete, wire
 from asterisk.lab import Lab
 from asterisk.offhook_process import offhook_run
 from asterisk.rtp_packet import ULAW
@@ -35,14 +35,6 @@ MODES = {
 def pcm_received(session: Session) -> bytes:
     """The caller's audio as it reached the Realtime server."""
     return ULAW.decode(session.received)
-
-
-async def listening(provider: SimulatedRealtime, number: int = 0) -> Session:
-    """Wait until a session gets the caller's audio."""
-    async with asyncio.timeout(10):
-        while len(provider.sessions) <= number or not provider.sessions[number].received:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    return provider.sessions[number]
 
 
 def validated(provider: SimulatedRealtime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asterisk.held_call import ANSWER, held_call, wire
+from asterisk.held_call import ANSWER, held_call, listening, wire
 from asterisk.lab import Lab
 from call_bench import sweep
 
@@ -92,7 +92,7 @@ async def test_fixed_delay_goes_on_when_the_greeting_fails(asterisk: Lab) -> Non
         barge_in_delay_seconds="0.2",
         greeting_audio_path="sound:there-is-no-such-sound",
     ) as call:
-        await asyncio.sleep(1.0)
+        await listening(call.provider)
         await call.caller.play(SPEECH)
         await call.caller.wait_heard(since=call.caller.speech_ended)
         await call.caller.wait_quiet(0.5)

@@ -23,10 +23,10 @@ from .answering import Answering, silence, stop_prompts
 from .conversation import Conversation
 from .endpointing import together
 from .listening import Listening, activate
-from .outcome import EndCause, Outcome, decide
+from .outcome import EndCause, Outcome
 from .part import Part
 from .recognition import Recognition
-from .result import Result, if_hung_up_now
+from .result import Result, if_hung_up_now, outcome_of
 from .setup import Setup, UnknownMode
 from .state import GREETING, CallState, CallView, Phase
 from .timers import ACTIVATION, CALL, KEYPAD, SPEECH
@@ -257,14 +257,8 @@ class Call:
             self._command(do.StopPlayout(), "", out)
         if state.stream != "closed":
             self._command(do.CloseStream(), "", out)
-        self.outcome = decide(
-            state.call_id,
-            finish.cause,
-            recognition=state.recognition,
-            transcripts=state.result(),
-            digits=state.digits,
-            reason="; ".join(filter(None, (finish.reason, *self._problems))),
-        )
+        reason = "; ".join(filter(None, (finish.reason, *self._problems)))
+        self.outcome = outcome_of(state, finish.cause, reason)
         state.phase = Phase.ENDED
         settings = state.settings.call
         out.append(

@@ -10,15 +10,21 @@ from .outcome import EndCause, Outcome, decide
 from .state import CallState
 
 
-def if_hung_up_now(state: CallState) -> Outcome:
-    """What the dialplan is to find if the caller hangs up before anything else happens."""
+def outcome_of(state: CallState, cause: EndCause, reason: str = "") -> Outcome:
+    """The outcome of a call that ends now for `cause`; `reason` is a sentence about what went wrong."""
     return decide(
         state.call_id,
-        EndCause.HANGUP,
+        cause,
         recognition=state.recognition,
         transcripts=state.result(),
         digits=state.digits,
+        reason=reason,
     )
+
+
+def if_hung_up_now(state: CallState) -> Outcome:
+    """What the dialplan is to find if the caller hangs up before anything else happens."""
+    return outcome_of(state, EndCause.HANGUP)
 
 
 class Result:

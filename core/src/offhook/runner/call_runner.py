@@ -20,7 +20,8 @@ from offhook.call import actions as do
 from offhook.call import events as ev
 from offhook.call.call import Call
 from offhook.call.info import CallInfo
-from offhook.call.outcome import EndCause, Outcome, decide
+from offhook.call.outcome import EndCause, Outcome
+from offhook.call.result import outcome_of
 from offhook.media import Added, CallAudio, NoPortLeftError, Pacer, RtpPorts, format_named
 from offhook.plugins.hooks import Hooks
 from offhook.realtime.tools import Tool, run_tool
@@ -140,15 +141,7 @@ class CallRunner:
     def _break_off(self, reason: str) -> None:
         if self._end.done():
             return
-        state = self.call.state
-        outcome = self.call.outcome or decide(
-            self.info.call_id,
-            EndCause.PLUGIN_ERROR,
-            recognition=state.recognition,
-            transcripts=state.result(),
-            digits=state.digits,
-            reason=reason,
-        )
+        outcome = self.call.outcome or outcome_of(self.call.state, EndCause.PLUGIN_ERROR, reason)
         end = do.End(outcome)
         self._end.set_result(end)
         self._watch(None, [end], self._loop.time())
