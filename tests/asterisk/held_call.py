@@ -130,6 +130,8 @@ async def held_call(
             if caller.ended_at is None:
                 await caller.hang_up()
         for session in provider.sessions:
+            async with asyncio.timeout(5):
+                await session.closed.wait()  # with the call its connection ends, not with the host
             for message in session.messages:
                 if not message.from_server:
                     validate_client(message.body)
