@@ -114,7 +114,7 @@ class Bench:
     @property
     def record(self) -> CallRecord:
         """The record of the newest call."""
-        return list(self.host.calls.values())[-1]
+        return list(self.host.records.values())[-1]
 
     @property
     def media_requests(self) -> list[str]:
@@ -133,7 +133,7 @@ class Bench:
     @property
     def _known(self) -> bool:
         """The host has a record of every call that was dialled."""
-        return bool(self.host.calls) and len(self.host.calls) >= self._dialled
+        return bool(self.host.records) and len(self.host.records) >= self._dialled
 
     async def over(self) -> None:
         """Wait until the host knows of the newest call's end."""
@@ -293,7 +293,7 @@ def nothing_left_in_asterisk(asterisk: SimulatedAsterisk) -> None:
 def nothing_left_in_host(host: Host) -> None:
     """No port, no call."""
     assert host.ports_in_use == 0, "RTP ports are left in use"
-    assert all(not record.live for record in host.calls.values()), "a call never ended"
+    assert all(not record.live for record in host.records.values()), "a call never ended"
 
 
 def open_sockets() -> int:

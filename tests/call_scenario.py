@@ -53,7 +53,7 @@ class CallScenario:
         self.call = Call(
             CALL_ID,
             settings,
-            activation=activation_part or activation(mode, settings),
+            activation=[part for part in [activation_part or activation(mode, settings)] if part],
             keypad=keypad or offhook_dtmf.digit_handler(settings),
         )
         self.now = 0.0

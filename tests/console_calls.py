@@ -135,7 +135,7 @@ class StandInHost:
     """Implements `ConsoleHost`. What it was told to do is in `changes` and `hung_up`."""
 
     def __init__(self) -> None:
-        self.calls: dict[str, CallRecord] = {}
+        self.records: dict[str, CallRecord] = {}
         self.ready = True
         self.changes: list[tuple[str | None, dict[str, Any]]] = []
         self.hung_up: list[str] = []
@@ -158,7 +158,7 @@ class StandInHost:
         }
 
     def add(self, record: CallRecord) -> CallRecord:
-        self.calls[record.call_id] = record
+        self.records[record.call_id] = record
         return record
 
     def play(self, record: CallRecord, steps: list[Step], feed: Feed | None = None) -> None:
@@ -168,7 +168,7 @@ class StandInHost:
             if feed is not None:
                 feed.publish(record.call_id, now, event, actions, record)
 
-    def tools(self) -> list[dict[str, Any]]:
+    async def tools(self) -> list[dict[str, Any]]:
         return [
             {
                 "type": "function",
@@ -179,16 +179,16 @@ class StandInHost:
         ]
 
     def call_settings(self, call_id: str | None) -> Mapping[str, Any] | None:
-        return self.settings if call_id is None or call_id in self.calls else None
+        return self.settings if call_id is None or call_id in self.records else None
 
-    def update_session(self, changes: Mapping[str, Any], call_id: str | None) -> Mapping[str, Any]:
+    async def update_session(self, changes: Mapping[str, Any], call_id: str | None) -> Mapping[str, Any]:
         if "voice" in changes and changes["voice"] == "robot":
             raise ValueError("voice is 'robot'; it must be one of alloy, marin, cedar")
         self.changes.append((call_id, dict(changes)))
         return changes
 
     def hangup(self, call_id: str) -> bool:
-        record = self.calls.get(call_id)
+        record = self.records.get(call_id)
         if record is None or not record.live:
             return False
         self.hung_up.append(call_id)

@@ -142,7 +142,7 @@ async def test_the_feed_reaches_a_watcher() -> None:
     async with console() as c, c.logs() as watcher:
         listed = await next_of(watcher, "active_calls_list")
         assert [call["callId"] for call in listed["payload"]] == ["call-1"]
-        c.host.play(c.host.calls["call-1"], [(20.0, TalkingStarted(), [])], c.app.feed)
+        c.host.play(c.host.records["call-1"], [(20.0, TalkingStarted(), [])], c.app.feed)
         assert (await next_of(watcher, "vad_speech_detected_start"))["callId"] == "call-1"
         assert (await next_of(watcher, "call_changed"))["payload"]["call"]["activity"] == "caller speaking"
 
@@ -199,7 +199,7 @@ async def unread_logs(address: str) -> AsyncIterator[asyncio.StreamReader]:
 async def test_a_watcher_who_does_not_read_loses_events_and_the_others_none() -> None:
     answer = AnswerTranscript("resp_9", "item_9", "word " * 800)
     async with console() as c, c.logs() as quick, unread_logs(c.address) as unread:
-        record = c.host.calls["call-1"]
+        record = c.host.records["call-1"]
         for number in range(20):
             steps: list[Step] = [(20.0 + number, answer, [])] * 100
             c.host.play(record, steps, c.app.feed)

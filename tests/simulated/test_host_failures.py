@@ -110,7 +110,7 @@ async def test_a_greeting_that_asterisk_does_not_have_costs_only_the_greeting(mo
         caller = await calls.dial(recognition_activation_mode=mode)
         await caller.answered()
         await calls.until(
-            lambda: calls.host.calls and any("sound:missing" in p.text for p in calls.record.problems),
+            lambda: calls.host.records and any("sound:missing" in p.text for p in calls.record.problems),
             "the problem on record",
         )
         caller.play(SPEECH)
@@ -257,7 +257,7 @@ async def test_a_channel_of_ours_that_no_call_waits_for_is_hung_up() -> None:
             format="ulaw",
         )
         await calls.until(lambda: orphan not in calls.asterisk.channels, "the orphan's end")
-        assert not calls.host.calls
+        assert not calls.host.records
 
 
 # --- Handing the result over ----------------------------------------------------------------------------

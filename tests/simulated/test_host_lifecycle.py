@@ -163,7 +163,7 @@ async def test_a_caller_whom_the_dialplan_sends_back_at_once_is_served_again() -
         await calls.listening()
         await caller.hangup()
         await calls.over()
-        assert len(calls.host.calls) == 4
+        assert len(calls.host.records) == 4
         assert calls.record.outcome is not None
         assert calls.record.outcome.cause == "hangup"
 
@@ -179,19 +179,19 @@ async def test_two_hosts_in_one_loop_serve_each_its_own_calls() -> None:
             theirs = await calls.asterisk.dial(app="second-app", caller_number="200")
             await calls.listening()
             await calls.until(
-                lambda: [call.activity for call in second.calls.values()] == ["listening"],
+                lambda: [call.activity for call in second.records.values()] == ["listening"],
                 "the second's call",
             )
             assert second.console_url != calls.host.console_url
         assert (await theirs.left_stasis()).variables["OFFHOOK_END_CAUSE"] == "shutdown"
-        assert [call.caller_id for call in second.calls.values()] == ["200"]
+        assert [call.caller_id for call in second.records.values()] == ["200"]
         nothing_left_in_host(second)
         assert calls.host.ready
         ours.play(SPEECH)  # the first goes on
         await ours.wait_heard()
         await ours.press("1#")
         assert (await ours.left_stasis()).variables["DTMF_RESULT"] == "1"
-        assert len(calls.host.calls) == 1
+        assert len(calls.host.records) == 1
 
 
 @pytest.mark.asyncio
@@ -397,4 +397,4 @@ async def test_a_mode_that_is_no_part_is_passed_over_and_the_call_goes_on(
         await caller.press("1#")
         left = await caller.left_stasis()
     assert left.variables["DTMF_RESULT"] == "1"
-    assert "plugin mine-1: activation_mode returned" in caplog.text
+    assert "plugin mine-1: the hook activation_mode returned" in caplog.text

@@ -272,7 +272,7 @@ async def test_an_operator_changes_the_next_calls() -> None:
     async with bench() as calls:
         running = await calls.dial()
         await calls.listening()
-        applied = calls.host.update_session({"voice": "cedar", "dtmfMaxDigits": 2})
+        applied = await calls.host.update_session({"voice": "cedar", "dtmfMaxDigits": 2})
         assert applied == {"voice": "cedar", "dtmfMaxDigits": 2}
         await running.press("12#")
         assert (await running.left_stasis()).variables["DTMF_RESULT"] == "12"
@@ -295,7 +295,7 @@ async def test_an_operator_changes_the_next_calls() -> None:
 async def test_a_change_with_a_mistake_is_refused_as_a_whole(changes: dict[str, Any], words: str) -> None:
     async with bench() as calls:
         with pytest.raises(ValueError, match=words):
-            calls.host.update_session(changes)
+            await calls.host.update_session(changes)
         await ended_by(calls, "1#")
         assert session(calls)["audio"]["output"]["voice"] == "marin"
 
@@ -306,13 +306,13 @@ async def test_an_operator_changes_a_running_call() -> None:
         caller = await calls.dial()
         await calls.listening()
         call_id = calls.record.call_id
-        calls.host.update_session({"instructions": "Speak like a pirate."}, call_id)
+        await calls.host.update_session({"instructions": "Speak like a pirate."}, call_id)
         await calls.until(
             lambda: session(calls)["instructions"] == "Speak like a pirate.", "the change at the provider"
         )
         assert setting(calls, "openAIRealtimeAPI.instructions") == "Speak like a pirate."
         with pytest.raises(SettingsError, match="dtmfMaxDigits cannot be changed while a call runs"):
-            calls.host.update_session({"instructions": "No.", "dtmfMaxDigits": 2}, call_id)
+            await calls.host.update_session({"instructions": "No.", "dtmfMaxDigits": 2}, call_id)
         assert setting(calls, "openAIRealtimeAPI.instructions") == "Speak like a pirate."
         caller.play(SPEECH)  # and the call goes on
         await caller.wait_heard()
@@ -320,7 +320,7 @@ async def test_an_operator_changes_a_running_call() -> None:
         await calls.over()
         await calls.until(lambda: calls.host.call_settings(call_id) is None, "the call forgotten")
         with pytest.raises(ValueError, match=call_id):
-            calls.host.update_session({"instructions": "Too late."}, call_id)
+            await calls.host.update_session({"instructions": "Too late."}, call_id)
         assert await ended_by(calls, "1#") == "1"
         assert session(calls)["instructions"] != "Speak like a pirate.", "that was for one call"
 

@@ -294,5 +294,5 @@ async def test_no_tool_that_reaches_out_is_offered_before_the_operator_allows_so
         await calls.listening()
         offered = {tool["name"] for tool in calls.provider.sessions[0].configuration["tools"]}
         await caller.hangup()
-        assert offered == {tool["name"] for tool in calls.host.tools()}
+        assert offered == {tool["name"] for tool in await calls.host.tools()}
     assert offered == {"end_call", "send_dtmf", "get_current_time"}

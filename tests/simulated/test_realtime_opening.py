@@ -221,7 +221,7 @@ async def test_a_closed_session_does_not_open() -> None:
 
 @pytest.mark.asyncio
 async def test_the_hook_has_the_last_word_but_not_on_the_formats() -> None:
-    def hook(session: Json) -> Json:
+    async def hook(session: Json) -> Json:
         session["instructions"] = "Sing."
         session["audio"] = {"output": {"voice": "cedar", "format": {"type": "audio/pcm", "rate": 24000}}}
         return session
@@ -235,7 +235,7 @@ async def test_the_hook_has_the_last_word_but_not_on_the_formats() -> None:
 
 @pytest.mark.asyncio
 async def test_a_hook_that_raises_fails_the_session() -> None:
-    def hook(session: Json) -> Json:
+    async def hook(session: Json) -> Json:
         raise KeyError("voice")
 
     async with session_with(opened=False, options={"session_hook": hook}) as (client, peer):

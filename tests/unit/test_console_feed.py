@@ -22,7 +22,7 @@ class Watched:
 
     def __init__(self, *, sensitive: bool = False) -> None:
         self.host = StandInHost()
-        self.feed = Feed(lambda: self.host.calls)
+        self.feed = Feed(lambda: self.host.records)
         self.record = self.host.add(new_record(sensitive=sensitive))
 
     def see(self, *steps: Step) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def test_a_new_subscriber_is_told_the_active_calls_first() -> None:
     over = host.add(new_record("over"))
     live.apply(0, ev.Arrived(channel_up=True), [])
     over.apply(0, ev.Arrived(), [ended()])
-    with Feed(lambda: host.calls).subscribe() as subscriber:
+    with Feed(lambda: host.records).subscribe() as subscriber:
         (first,) = read_all(subscriber)
     assert (first["type"], first["callId"]) == ("active_calls_list", None)
     assert first["payload"] == [
@@ -221,7 +221,7 @@ def test_the_end_of_the_clean_up_is_told() -> None:
 
 def test_a_slow_subscriber_is_told_once_how_much_it_lost_and_holds_up_nobody() -> None:
     host = StandInHost()
-    feed = Feed(lambda: host.calls)
+    feed = Feed(lambda: host.records)
     record = host.add(new_record())
     with feed.subscribe(limit=5) as slow, feed.subscribe() as quick:
         for number in range(10):  # two envelopes each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -19,7 +20,7 @@ def host() -> StandInHost:
 
 
 def ask(host: StandInHost, **request: Any) -> dict[str, Any]:
-    return answer(host, json.dumps(request))
+    return asyncio.run(answer(host, json.dumps(request)))
 
 
 def test_settings_for_the_next_calls(host: StandInHost) -> None:
@@ -74,7 +75,7 @@ def test_the_conversation_of_a_call(host: StandInHost) -> None:
     ],
 )
 def test_a_bad_request_is_answered_with_what_is_wrong(host: StandInHost, text: str, message: str) -> None:
-    reply = answer(host, text)
+    reply = asyncio.run(answer(host, text))
     assert reply["type"] == "error"
     assert reply["message"].startswith(message)
 

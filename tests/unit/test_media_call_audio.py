@@ -159,11 +159,11 @@ def test_stop_then_speak_keeps_frames_a_frame_apart() -> None:
 def test_a_tap_hears_all_and_changes_nothing() -> None:
     desk = Desk()
     tapped: list[bytes] = []
-    desk.audio.tap(tapped.append)
+    desk.audio.tap([tapped.append])
     desk.leg_in.hear(b"1")
     desk.audio.set_gate("open")
     desk.leg_in.hear(b"2")
-    desk.audio.tap(None)
+    desk.audio.tap([])
     desk.leg_in.hear(b"3")
     assert tapped == [b"1", b"2"]
     assert desk.heard == [b"2", b"3"]
@@ -179,7 +179,7 @@ def test_after_the_close_nothing_moves() -> None:
     assert (desk.leg_in.closed, desk.leg_out.closed) == (1, 1)
     assert desk.pacer.sources == []
     desk.audio.set_gate("open")
-    desk.audio.tap(lambda frame: None)
+    desk.audio.tap([lambda frame: None])
     assert desk.audio.add("r2", "b", bytes(160)) is Added.STALE
     desk.audio.finish_all()
     desk.pacer.tick(3)

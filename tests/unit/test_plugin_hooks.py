@@ -17,6 +17,7 @@ import offhook_dtmf
 import offhook_tools
 from offhook import CallInfo, Part, Settings, Tool, ToolContext, hookimpl
 from offhook.call.outcome import EndCause, decide
+from offhook.call.state import CallState, CallView
 from offhook.plugins.hooks import BadPlugin, Hooks
 from offhook.plugins.loader import FoundPlugin
 from offhook.settings import settings_with
@@ -126,13 +127,14 @@ def test_of_the_plugins_that_were_found_those_take_part_that_could_be_imported()
     broken = FoundPlugin("crm", "acme-crm", "1.0", error="ImportError: no module")
     hooks = Hooks([works, broken])
     assert hooks.plugins == [works, broken]
-    assert hooks.digit_handler(settings_with()) is not None
+    assert asyncio.run(hooks.digit_handler(settings_with())) is not None
+    hooks.close()
 
 
 def test_the_installed_plugins_have_every_mode_of_the_spec() -> None:
     hooks = Hooks.installed()
-    assert all(hooks.activation_mode(mode, settings_with()) for mode in ("IMMEDIATE", "FIXED_DELAY", "VAD"))
-    assert Hooks.installed(disabled=["activation_vad"]).activation_mode("VAD", settings_with()) is None
+    assert all(hooks.knows_mode(mode, settings_with()) for mode in ("IMMEDIATE", "FIXED_DELAY", "VAD"))
+    assert not Hooks.installed(disabled=["activation_vad"]).knows_mode("VAD", settings_with())
 
 
 # --- Modes and digits -----------------------------------------------------------------------------------
@@ -140,14 +142,14 @@ def test_the_installed_plugins_have_every_mode_of_the_spec() -> None:
 
 @pytest.mark.parametrize("name", ["FIXED_DELAY", "fixedDelay", "Fixed-Delay", "FIXEDDELAY"])
 def test_mode_names_compare_without_case_underscore_and_hyphen(name: str) -> None:
-    assert hooks_with(first_party=True).activation_mode(name, settings_with()) is not None
+    assert hooks_with(first_party=True).knows_mode(name, settings_with())
 
 
 @pytest.mark.parametrize("name", ["IMMEDIATE", "FIXED_DELAY", "VAD"])
 def test_the_host_runs_without_any_of_the_five(name: str) -> None:
-    assert hooks_with().activation_mode(name, settings_with()) is None
-    assert hooks_with().digit_handler(settings_with()) is None
-    assert hooks_with().tools(settings_with()) == {}
+    assert asyncio.run(hooks_with().activation_mode(name, settings_with())) == []
+    assert asyncio.run(hooks_with().digit_handler(settings_with())) is None
+    assert asyncio.run(hooks_with().tools(settings_with())) == {}
 
 
 def test_each_call_gets_a_part_of_its_own() -> None:
@@ -156,7 +158,8 @@ def test_each_call_gets_a_part_of_its_own() -> None:
     assert offhook_activation_vad.activation_mode(
         "vad", chosen
     ) is not offhook_activation_vad.activation_mode("vad", chosen)
-    assert hooks.activation_mode("VAD", chosen) is not hooks.activation_mode("VAD", chosen)
+    (one,), (other,) = (asyncio.run(hooks.activation_mode("VAD", chosen)) for _ in range(2))
+    assert one is not other
 
 
 class Stranger:
@@ -185,14 +188,15 @@ def test_a_stranger_wins_in_either_order_of_registration(stranger_first: bool) -
         hooks.register(plugin, name)
     seen: list[object] = []
     stranger.part.on = lambda event, call: seen.append(event) or ()  # type: ignore[method-assign, func-returns-value]
-    for part in (hooks.activation_mode("VAD", settings_with()), hooks.digit_handler(settings_with())):
+    keypad = asyncio.run(hooks.digit_handler(settings_with()))
+    for part in (asyncio.run(hooks.activation_mode("VAD", settings_with()))[0], keypad):
         assert part is not None
-        list(part.on(cast("Any", "event"), cast("Any", None)))
+        list(part.on(cast("Any", "event"), CallView(CallState("call-1", settings_with()))))
     assert seen == ["event", "event"]
 
 
 def test_a_mode_that_the_stranger_does_not_know_stays_with_its_plugin() -> None:
-    assert hooks_with(Stranger(), first_party=True).activation_mode("IMMEDIATE", settings_with()) is not None
+    assert hooks_with(Stranger(), first_party=True).knows_mode("IMMEDIATE", settings_with())
 
 
 def test_a_provider_that_raises_is_logged_and_the_next_one_is_asked(caplog: pytest.LogCaptureFixture) -> None:
@@ -202,8 +206,7 @@ def test_a_provider_that_raises_is_logged_and_the_next_one_is_asked(caplog: pyte
             raise RuntimeError("no such file")
 
     with caplog.at_level(logging.ERROR):
-        part = hooks_with(Broken(), first_party=True).activation_mode("VAD", settings_with())
-    assert part is not None
+        assert hooks_with(Broken(), first_party=True).knows_mode("VAD", settings_with())
     assert "plugin0" in caplog.text
     assert "no such file" in caplog.text
 
@@ -229,12 +232,12 @@ class BreaksOnTheWay:
 
 def test_the_tools_of_all_plugins_are_offered() -> None:
     hooks = hooks_with(Offers(tool("one")), Offers(tool("two"), tool("three")))
-    assert set(hooks.tools(settings_with())) == {"one", "two", "three"}
+    assert set(asyncio.run(hooks.tools(settings_with()))) == {"one", "two", "three"}
 
 
 def test_of_two_tools_of_one_name_the_one_registered_last_is_offered() -> None:
     hooks = hooks_with(Offers(tool("one", "old")), Offers(tool("one", "new")))
-    assert hooks.tools(settings_with())["one"].description == "new"
+    assert asyncio.run(hooks.tools(settings_with()))["one"].description == "new"
 
 
 @pytest.mark.parametrize("bad", [Offers("not a tool"), BreaksOnTheWay()])
@@ -243,7 +246,7 @@ def test_a_plugin_whose_tools_break_costs_no_other_its_tools(
 ) -> None:
     hooks = hooks_with(bad, Offers(tool("good")))
     with caplog.at_level(logging.ERROR):
-        assert set(hooks.tools(settings_with())) == {"good"}
+        assert set(asyncio.run(hooks.tools(settings_with()))) == {"good"}
     assert "plugin0" in caplog.text
 
 
@@ -307,17 +310,15 @@ class LastWord:
 
 def test_a_plugin_has_the_last_word_on_the_session() -> None:
     session = {"instructions": "old", "audio": {"output": {"voice": "marin"}}}
-    changed = hooks_with(LastWord({"instructions": "new"}), LastWord("nonsense")).session_config(
-        CALL, session
-    )
+    hooks = hooks_with(LastWord({"instructions": "new"}), LastWord("nonsense"))
+    changed = asyncio.run(hooks.session_config(CALL, session))
     assert changed["instructions"] == "new"
 
 
 def test_a_plugin_that_changes_its_argument_changes_nothing_that_is_sent() -> None:
     session = {"audio": {"output": {"voice": "marin"}}}
-    assert hooks_with(LastWord(None)).session_config(CALL, session) == {
-        "audio": {"output": {"voice": "marin"}}
-    }
+    sent = asyncio.run(hooks_with(LastWord(None)).session_config(CALL, session))
+    assert sent == {"audio": {"output": {"voice": "marin"}}}
 
 
 def test_a_plugin_may_add_result_variables_but_replace_none_of_offhooks() -> None:
@@ -327,7 +328,7 @@ def test_a_plugin_may_add_result_variables_but_replace_none_of_offhooks() -> Non
             return {"CRM_ID": 7, "RECOG_STATUS": "WRONG"}
 
     outcome = decide("call-1", EndCause.HANGUP, recognition=False, transcripts=[])
-    assert hooks_with(Results()).result_variables(CALL, outcome) == {"CRM_ID": "7"}
+    assert asyncio.run(hooks_with(Results()).result_variables(CALL, outcome)) == {"CRM_ID": "7"}
 
 
 def test_an_observer_that_raises_costs_no_other_its_event() -> None:
@@ -346,8 +347,8 @@ def test_an_observer_that_raises_costs_no_other_its_event() -> None:
     hooks = hooks_with(Watches(), Broken())
     hooks.call_event("call-1", None, [])
     assert seen == ["call-1"]
-    assert hooks.watches("call_event")
-    assert not hooks.watches("realtime_event")
+    assert hooks.has("call_event")
+    assert not hooks.has("realtime_event")
 
 
 def test_a_plugin_that_breaks_as_the_host_starts_or_stops_stops_nobody() -> None:
@@ -372,6 +373,6 @@ def test_a_plugin_that_breaks_as_the_host_starts_or_stops_stops_nobody() -> None
             raise ValueError
 
     hooks = hooks_with(Watches(), Broken())
-    hooks.host_started(cast("Any", None))
-    hooks.host_stopping(cast("Any", None))
+    asyncio.run(hooks.host_started(cast("Any", None)))
+    asyncio.run(hooks.host_stopping(cast("Any", None)))
     assert seen == ["started", "stopping"]

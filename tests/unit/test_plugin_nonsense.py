@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,8 +33,8 @@ class NoPart:
 
 
 def test_what_is_no_part_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
-    assert hooks_with(NoPart(), and_vad=True).activation_mode("VAD", Settings()) is not None
-    assert hooks_with(NoPart()).activation_mode("VAD", Settings()) is None
+    assert hooks_with(NoPart(), and_vad=True).knows_mode("VAD", Settings())
+    assert not hooks_with(NoPart()).knows_mode("VAD", Settings())
     assert "plugin bad" in caplog.text
 
 
@@ -46,7 +47,7 @@ class OddRoutes:
 
 
 def test_what_is_no_route_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
-    assert [route.path for route in hooks_with(OddRoutes()).http_routes()] == ["/good"]
+    assert [route.path for route in asyncio.run(hooks_with(OddRoutes()).http_routes())] == ["/good"]
     assert caplog.text.count("plugin bad") == 2
 
 
@@ -59,5 +60,5 @@ class NoRoutes:
 def test_what_is_no_list_of_routes_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     hooks = hooks_with(NoRoutes())
     hooks.register(OddRoutes(), "odd")
-    assert [route.path for route in hooks.http_routes()] == ["/good"]
+    assert [route.path for route in asyncio.run(hooks.http_routes())] == ["/good"]
     assert "plugin bad" in caplog.text

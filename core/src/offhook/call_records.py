@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from offhook.call import events as ev
 from offhook.call.actions import Action
 from offhook.call.record import CallRecord
+from offhook.calls import Calls
 from offhook.console import Feed
 from offhook.plugins.hooks import Hooks
-from offhook.runner.call_runner import Watch
+from offhook.runner.deciding import Watch
 
 log = logging.getLogger("offhook.host")
 
@@ -20,22 +21,23 @@ ENDED_KEPT = 50
 
 
 class CallRecords:
-    """Keeps the records, and tells everybody who watches: the console's feed and plugins."""
+    """Keeps the records, and tells everybody who watches: the console's feed, subscribers and plugins."""
 
-    def __init__(self, hooks: Hooks) -> None:
-        self.calls: dict[str, CallRecord] = {}
+    def __init__(self, hooks: Hooks, calls: Calls) -> None:
+        self.all: dict[str, CallRecord] = {}
         """Call id → record, oldest first."""
-        self.feed = Feed(lambda: self.calls)
+        self.feed = Feed(lambda: self.all)
         self._hooks = hooks
+        self._calls = calls
 
     def open(self, record: CallRecord, problems: Sequence[str]) -> Watch:
         """Take in a new call. What is returned is to be told of everything that its call decides."""
-        self.calls[record.call_id] = record
+        self.all[record.call_id] = record
         loop = asyncio.get_running_loop()
         for problem in problems:
             record.problem(loop.time(), problem)
             self.feed.publish(record.call_id, loop.time(), None, (), record)
-        observed = self._hooks.watches("call_event")
+        observed = self._hooks.has("call_event")
 
         def watch(event: ev.Event | None, actions: Sequence[Action], now: float) -> None:
             try:
@@ -44,6 +46,7 @@ class CallRecords:
                 # A mistake in showing a call must never become a mistake in the call.
                 log.exception("a call's record is incomplete", extra={"call_id": record.call_id})
             self.feed.publish(record.call_id, now, event, actions, record)
+            self._calls.happened(record.call_id, event, actions, now)
             if isinstance(event, ev.PlaybackFinished) and event.failed and record.live:
                 log.warning(
                     "Asterisk could not play the %s", event.playback_id, extra={"call_id": record.call_id}
@@ -56,6 +59,6 @@ class CallRecords:
     def closed(self, record: CallRecord) -> None:
         """A call has ended and everything that it held is free."""
         self.feed.released(record.call_id, asyncio.get_running_loop().time(), record)
-        ended = [call_id for call_id, known in self.calls.items() if not known.live]
+        ended = [call_id for call_id, known in self.all.items() if not known.live]
         for call_id in ended[: max(0, len(ended) - ENDED_KEPT)]:
-            del self.calls[call_id]
+            del self.all[call_id]

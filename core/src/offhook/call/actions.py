@@ -3,13 +3,15 @@
 Two kinds, one type: *requests* are what a part (an activation mode, a keypad handler) asks of the call, and
 only the call knows what each entails; *commands* are what the call asks of the adapters. A request never
 reaches an adapter, except `StartTimer` and `ClearTimer`, which the call carries out itself and passes on for
-the console and the journal to show.
+the console and the journal to show. `PartAction` is what a plugin's part may answer with: the requests, and
+those commands that harm nobody.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from .outcome import EndCause, Outcome
 
@@ -73,6 +75,27 @@ class ClearTimer:
 
     name: str
     owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Start work that takes time, such as a question to a web service; the same part is told with `Ran`.
+
+    Work of the same name that still runs is cancelled first. It is cancelled too when the call ends, and when
+    its part is asked no more: an activation mode's at `Activate`, and at `Interrupt`.
+    """
+
+    name: str
+    work: Callable[[], Awaitable[Any]]
+    """An async function without arguments; what it returns is `Ran.result`."""
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartBroke:
+    """The part that was asked cannot go on (a plugin's fault): never asked for by a part itself."""
+
+    reason: str
 
 
 # --- Commands to Asterisk ----------------------------------------------------------------------------
@@ -209,6 +232,13 @@ class SendText:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """Have the model speak a text to the caller (`response.create` with instructions), as soon as it is free."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SendToolOutput:
     """Answer a function call (`conversation.item.create` of a `function_call_output`)."""
 
@@ -229,6 +259,25 @@ class RunTool:
 
 
 @dataclass(frozen=True, slots=True)
+class StartWork:
+    """Start what a part asked for with `Run`; ends in `WorkFinished` unless it is cancelled."""
+
+    work_id: int
+    """Counts up within a call."""
+    owner: str
+    name: str
+    work: Callable[[], Awaitable[Any]]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWork:
+    """Cancel work that nobody waits for any more."""
+
+    work_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The last action of every call: set the result, leave Stasis, free everything."""
 
@@ -238,7 +287,7 @@ class End:
     extension: str = ""
 
 
-Action = (
+PartAction = (
     Activate
     | Buffer
     | Interrupt
@@ -247,10 +296,19 @@ Action = (
     | Finish
     | StartTimer
     | ClearTimer
-    | ConnectMedia
+    | Run
     | Play
     | StopPlayback
     | SetTalkDetect
+    | SendText
+    | Say
+)
+"""What a plugin's part may answer with."""
+
+Action = (
+    PartAction
+    | PartBroke
+    | ConnectMedia
     | RemoveTalkDetect
     | SetResult
     | SetGate
@@ -265,8 +323,9 @@ Action = (
     | CancelResponse
     | TruncateItem
     | DeleteItem
-    | SendText
     | SendToolOutput
     | RunTool
+    | StartWork
+    | CancelWork
     | End
 )

@@ -4,8 +4,8 @@ How an event travels:
 1. `CallState.note` takes the fact in.
 2. Each part answers with actions, in this order: the activation mode (until it has activated), the keypad
    handler, then the core's own parts. A part is asked again only after its last action was carried out.
-3. Requests (`Activate`, `Interrupt`, `Silence`, `Collected`, `Finish`) are turned into commands here and nowhere else;
-   commands change the state at once and go out to the runner.
+3. Requests (`Activate`, `Interrupt`, `Silence`, `Collected`, `Run`, `Finish`) are turned into commands here and
+   nowhere else; commands change the state at once and go out to the runner.
 
 The two rules of the house: after `End` there is silence (no action, no timer), and an action is emitted only
 while what it needs is there.
@@ -43,10 +43,10 @@ class _CorePart(Protocol):
 class Call:
     """The deciding half of one call.
 
-    `activation` is the mode's part (None: no installed plugin has the mode, and the call ends with
-    `config_error`); `keypad` handles digits (None: digits are ignored). `problems` is what was wrong with this
-    call's settings; it is told with the outcome, should the call fail. Times are seconds on one monotonic clock
-    of the caller's choice.
+    `activation` holds the mode's part and those that may take its place, one after the other, should it break
+    (empty: no installed plugin has the mode, and the call ends with `config_error`); `keypad` handles digits (None:
+    digits are ignored). `problems` is what was wrong with this call's settings; it is told with the outcome, should
+    the call fail. Times are seconds on one monotonic clock of the caller's choice.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Call:
         call_id: str,
         settings: Settings,
         *,
-        activation: Part | None,
+        activation: Sequence[Part],
         keypad: Part | None = None,
         problems: Sequence[str] = (),
     ) -> None:
@@ -62,7 +62,7 @@ class Call:
         self.view = CallView(self.state)
         self.outcome: Outcome | None = None
         self._problems = tuple(problems)
-        self._activation = activation or UnknownMode()
+        self._activation, *self._next_in_line = activation or [UnknownMode()]
         self._keypad = keypad
         kind: _CorePart = Recognition() if self.state.recognition else Conversation()
         self._setup = Setup()
@@ -107,28 +107,56 @@ class Call:
     def ended(self) -> bool:
         return self.outcome is not None
 
+    @property
+    def asked(self) -> list[Part]:
+        """The plugins' parts that the next event is put to."""
+        activation = [self._activation] if self._activating else []
+        return activation + ([self._keypad] if self._keypad else [])
+
+    @property
+    def _activating(self) -> bool:
+        return self.state.phase in (Phase.ARRIVING, Phase.WAITING)
+
     # --- Asking -----------------------------------------------------------------------------------
 
     def _work_off(self, out: list[do.Action]) -> None:
         while self._waiting and not self.ended:
             event = self._waiting.popleft()
+            if isinstance(event, ev.WorkFinished):
+                if key := self.state.works.pop(event.work_id):
+                    owner, name = key
+                    self._ask_parts(ev.Ran(name, event.result, event.error), out, owner)
+                continue
             following = list(self._following(event))
             self.state.note(event)
             self._ask_parts(event, out)
             self._waiting.extend(following)
 
-    def _ask_parts(self, event: ev.Event, out: list[do.Action], timer_owner: str = "") -> None:
+    def _ask_parts(self, event: ev.Event, out: list[do.Action], only: str = "") -> None:
+        """Put an event to everybody, or only to the owner of the timer or the work that it is about."""
         state = self.state
-        if timer_owner in ("", ACTIVATION) and state.phase in (Phase.ARRIVING, Phase.WAITING):
-            self._perform(self._activation.on(event, self.view), ACTIVATION, out)
-        if self._keypad and timer_owner in ("", KEYPAD) and not self.ended:
+        if only in ("", ACTIVATION) and self._activating:
+            self._ask_activation(event, out)
+        if self._keypad and only in ("", KEYPAD) and not self.ended:
             self._perform(self._keypad.on(event, self.view), KEYPAD, out)
-        if timer_owner in ("", SPEECH, CALL):
+        if only in ("", SPEECH, CALL):
             # Where the keypad took over, what the model or the caller still says decides nothing any more.
             for part in (self._setup,) if state.phase is Phase.KEYPAD else self._core:
                 if self.ended:
                     return
                 self._perform(part.on(event, state), "", out)
+
+    def _ask_activation(self, event: ev.Event, out: list[do.Action]) -> None:
+        asked = self._activation
+        self._perform(asked.on(event, self.view), ACTIVATION, out)
+        if self._activation is asked or not self._activating or self.state.phase is Phase.ARRIVING:
+            return
+        # It broke, and the next provider of the mode begins where the call stands.
+        self._ask_activation(ev.Started(greeting=self.view.greeting_playing), out)
+        if self._activating and not isinstance(
+            event, ev.Started | ev.GreetingFinished | ev.TimerExpired | ev.Ran
+        ):
+            self._ask_activation(event, out)
 
     def _following(self, event: ev.Event) -> Iterable[ev.Event]:
         """Events that follow from this one by themselves; to be asked before it is noted."""
@@ -152,17 +180,26 @@ class Call:
                 case do.Activate():
                     if self.state.phase is Phase.WAITING:
                         self._perform(activate(self.state), "", out)
+                        self._cancel(self.state.works.of(ACTIVATION), out)
                         self._waiting.append(ev.Activated())
                 case do.Buffer():
                     if self.state.gate == "closed" and self.state.phase is Phase.WAITING:
                         self._perform([do.SetGate("buffer")], "", out)
                 case do.Interrupt():
+                    self._cancel(self.state.works.of(ACTIVATION), out)
                     self._perform(self._interrupt(), "", out)
                 case do.Silence():
                     self._perform(silence(self.state), "", out)
                 case do.Collected(digits=digits):
                     self.state.digits = digits
                     self._command(do.SetResult(if_hung_up_now(self.state)), "", out)
+                case do.Run(name=name, work=work, timeout_seconds=seconds):
+                    self._cancel(self.state.works.named(owner, name), out)
+                    work_id = self.state.works.start(owner, name)
+                    out.append(do.StartWork(work_id, owner, name, work, seconds))
+                case do.PartBroke(reason=reason):
+                    self._part_broke(reason, owner, out)
+                    return
                 case do.Finish():
                     self._finish(action, out)
                 case _:
@@ -208,7 +245,7 @@ class Call:
                 state.stream = "closed"
                 state.response_id = ""
                 state.speaking = False
-            case do.SendText() if state.stream != "open":
+            case do.SendText() | do.Say() if state.stream != "open":
                 if state.phase in (Phase.ARRIVING, Phase.WAITING, Phase.OPENING):
                     state.held_texts.append(action)
                 return
@@ -226,6 +263,22 @@ class Call:
             case _:
                 pass
         out.append(action)
+
+    def _cancel(self, work_ids: Iterable[int], out: list[do.Action]) -> None:
+        for work_id in work_ids:
+            self.state.works.pop(work_id)
+            out.append(do.CancelWork(work_id))
+
+    def _part_broke(self, reason: str, owner: str, out: list[do.Action]) -> None:
+        """Drop a plugin's part with all that it waited for. The mode's next provider takes over, or the call ends."""
+        out.append(do.PartBroke(reason))
+        if owner == ACTIVATION and self._next_in_line:
+            for name in self.state.timers.of(owner):
+                self._command(do.ClearTimer(name, owner), owner, out)
+            self._cancel(self.state.works.of(owner), out)
+            self._activation = self._next_in_line.pop(0)
+        else:
+            self._finish(do.Finish(EndCause.PLUGIN_ERROR, reason), out)
 
     def _interrupt(self) -> Iterable[do.Action]:
         """The keypad takes over (the original's DTMF mode): nobody listens, no speech timer runs."""
@@ -252,6 +305,7 @@ class Call:
             state.digits = finish.digits
         for owner, name in state.timers.running():
             self._command(do.ClearTimer(name, owner), owner, out)
+        self._cancel(state.works.of(), out)
         self._command(do.SetGate("closed"), "", out)
         if state.unheard:
             self._command(do.StopPlayout(), "", out)

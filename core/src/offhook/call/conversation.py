@@ -42,6 +42,8 @@ class Conversation:
                 yield do.Finish(EndCause.IDLE)
             case ev.Digit() if state.settings.dtmf.dtmf_enabled:
                 yield do.ClearTimer("conversationIdle", CALL)
+            case ev.SayRequested(text=text):
+                yield do.Say(text)
             case _:
                 pass
         if asterisk_ends_turn(state):

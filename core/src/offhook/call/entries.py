@@ -7,7 +7,10 @@ wall-clock times.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
+
+TEXT_LIMIT: Final = 4000
+"""Characters kept of one turn, argument list or tool output."""
 
 
 @dataclass(slots=True)
@@ -95,3 +98,8 @@ class RunningTimer:
     name: str
     seconds: float
     at: float
+
+
+def bounded(text: str) -> str:
+    """The text, or so much of it as is kept, with a sign that something is missing."""
+    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}…"

@@ -263,6 +263,31 @@ class EndRequested:
     """Where the dialplan goes on; empty: at the step after `Stasis()`."""
 
 
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """The program that runs the host wants the model to speak a text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PluginEvent:
+    """A plugin heard something on the caller's audio (`audio_tap`): what its name and data say."""
+
+    name: str
+    data: Any = None
+    plugin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFinished:
+    """Work that a part had started ended: with a result, or with an error in words."""
+
+    work_id: int
+    result: Any = None
+    error: str = ""
+
+
 # --- What only parts see -----------------------------------------------------------------------------
 
 
@@ -291,6 +316,16 @@ class TimerExpired:
     """A timer ran out. A part sees only those that it started itself."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """Work that this part had started with `Run` is done."""
+
+    name: str
+    result: Any = None
+    error: str = ""
+    """Why there is no result, in words: it raised, took too long, or was cancelled from within. Else empty."""
 
 
 Event = (
@@ -323,8 +358,12 @@ Event = (
     | OperatorHangup
     | SettingsChanged
     | EndRequested
+    | SayRequested
+    | PluginEvent
+    | WorkFinished
     | Started
     | GreetingFinished
     | Activated
     | TimerExpired
+    | Ran
 )

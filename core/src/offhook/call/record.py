@@ -15,14 +15,12 @@ from typing import Final, Literal
 
 from . import actions as ac
 from . import events as ev
-from .entries import Digits, Entry, FunctionCall, Note, RunningTimer, Turn
+from .entries import Digits, Entry, FunctionCall, Note, RunningTimer, Turn, bounded
 from .outcome import Outcome, Status
 from .timers import KEYPAD
 
 ENTRY_LIMIT: Final = 300
 """Turns, function calls, digits and notes kept for one call; the oldest go first."""
-TEXT_LIMIT: Final = 4000
-"""Characters kept of one turn, argument list or tool output."""
 PROBLEM_LIMIT: Final = 50
 DELAY_LIMIT: Final = 100
 DIGIT_LIMIT: Final = 100
@@ -161,7 +159,7 @@ class CallRecord:
                 if isinstance(entry, Digits):
                     for digits in re.findall(rf"\d{{{TELLING_DIGITS},}}", entry.digits):
                         text = text.replace(digits, MASK * len(digits))
-        return _bounded(text)
+        return bounded(text)
 
     # --- Taking in -----------------------------------------------------------------------------------
 
@@ -227,12 +225,12 @@ class CallRecord:
             case ev.SettingsChanged(changes=changes):
                 self._note("system_message", "Settings changed: " + ", ".join(name for name, _ in changes))
             case ev.ToolRequested(tool_call_id=tool_call_id, name=name, arguments=arguments):
-                call = FunctionCall(self._now, tool_call_id, name, _bounded(arguments))
+                call = FunctionCall(self._now, tool_call_id, name, bounded(arguments))
                 self._functions[tool_call_id] = call
                 self._keep(call)
             case ev.ToolFinished(tool_call_id=tool_call_id, output=output, failed=failed):
                 if done := self._functions.get(tool_call_id):
-                    done.output, done.failed, done.finished_at = _bounded(output), failed, self._now
+                    done.output, done.failed, done.finished_at = bounded(output), failed, self._now
                     self._touch(done)
             case _:
                 self._spoke(event)
@@ -252,10 +250,10 @@ class CallRecord:
             case ev.InterimTranscript(item_id=item_id, text=text):
                 turn = self._turn("caller", item_id)
                 if not turn.final:
-                    turn.text = _bounded(text)
+                    turn.text = bounded(text)
             case ev.FinalTranscript(item_id=item_id, text=text):
                 turn = self._turn("caller", item_id)
-                turn.text, turn.final = _bounded(text), True
+                turn.text, turn.final = bounded(text), True
             case ev.ResponseStarted(response_id=response_id):
                 self._response = response_id
             case ev.ResponseDone(response_id=response_id, status=status):
@@ -272,7 +270,7 @@ class CallRecord:
                     self._silent_since = None
             case ev.AnswerTranscript(response_id=response_id, item_id=item_id, text=text, final=final):
                 turn = self._turn("bot", item_id, response_id)
-                turn.text, turn.final = _bounded(text), final
+                turn.text, turn.final = bounded(text), final
             case ev.AnswerPlayed(item_id=item_id):
                 self._sounding.discard(item_id)
             case ev.PlayoutStopped(items=items):
@@ -324,6 +322,8 @@ class CallRecord:
                 self.digits_sensitive = self.digits_sensitive or sensitive
                 who = "the caller" if role == "user" else "the host"
                 self._note("system_message", f"Told the model for {who}: {MASKED if sensitive else text}")
+            case ac.PartBroke(reason=reason):
+                self._problem(reason)
             case ac.End(outcome=outcome):
                 self._end(outcome)
             case _:
@@ -371,7 +371,7 @@ class CallRecord:
         self.problems.append(self._note("error_message", text))
 
     def _note(self, kind: Literal["tts_prompt", "system_message", "error_message"], text: str) -> Note:
-        note = Note(self._now, kind, _bounded(text))
+        note = Note(self._now, kind, bounded(text))
         self._keep(note)
         return note
 
@@ -394,7 +394,3 @@ class CallRecord:
 
     def _ms_since(self, then: float | None) -> int:
         return round((self._now - (self._now if then is None else then)) * 1000)
-
-
-def _bounded(text: str) -> str:
-    return text if len(text) <= TEXT_LIMIT else f"{text[:TEXT_LIMIT]}…"

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from . import events as ev
-from .actions import SendText, SetTalkDetect
+from .actions import Say, SendText, SetTalkDetect
 from .timers import Timers
+from .works import Works
 
 if TYPE_CHECKING:
     from offhook.settings import Settings
@@ -50,6 +51,7 @@ class CallState:
     now: float = 0.0
     phase: Phase = Phase.ARRIVING
     timers: Timers = field(default_factory=Timers)
+    works: Works = field(default_factory=Works)
 
     playing: set[str] = field(default_factory=set)
     """Ids of the prompts that Asterisk plays or was asked to play."""
@@ -71,7 +73,7 @@ class CallState:
     """What the caller said, in the order of speaking: item id → text so far."""
     final: list[str] = field(default_factory=list)
     """The items whose transcript is final."""
-    held_texts: list[SendText] = field(default_factory=list)
+    held_texts: list[SendText | Say] = field(default_factory=list)
     """Messages for the model that wait for the stream to open."""
 
     response_id: str = ""
@@ -153,17 +155,35 @@ class CallState:
                 pass
 
 
-class CallView:
-    """What a part may know of its call: read-only, and always up to date."""
+class CallEnded(Exception):
+    """Something was asked of a call that has ended; whoever asked has kept a reference to it for too long."""
 
-    __slots__ = ("_state",)
+
+class CallView:
+    """What a part may know of its call: read-only, and always up to date.
+
+    It is good for as long as the call lives; later on everything but `call_id` raises `CallEnded`.
+    """
+
+    __slots__ = ("_call_id", "_live")
 
     def __init__(self, state: CallState) -> None:
-        self._state = state
+        self._call_id = state.call_id
+        self._live: CallState | None = state
+
+    def release(self) -> None:
+        """The call has ended and everything that it held is free."""
+        self._live = None
+
+    @property
+    def _state(self) -> CallState:
+        if self._live is None:
+            raise CallEnded(f"the call {self._call_id} has ended: nothing may be asked of its view any more")
+        return self._live
 
     @property
     def call_id(self) -> str:
-        return self._state.call_id
+        return self._call_id
 
     @property
     def settings(self) -> Settings:

@@ -70,7 +70,7 @@ class ConsoleApp:
         routes: Iterable[web.AbstractRouteDef] = (),
         feed: Feed | None = None,
     ) -> None:
-        self.feed = feed or Feed(lambda: host.calls)
+        self.feed = feed or Feed(lambda: host.records)
         self._host = host
         self._settings = settings
         self._token = settings.token.get_secret_value()
@@ -169,24 +169,24 @@ class ConsoleApp:
         return web.json_response({"ready": ready}, status=200 if ready else 503)
 
     async def _tools(self, request: web.Request) -> web.Response:
-        return web.json_response(self._host.tools())
+        return web.json_response(await self._host.tools())
 
     async def _public_url(self, request: web.Request) -> web.Response:
         return web.json_response({"publicUrl": self._settings.public_url or self.url.rstrip("/")})
 
     async def _calls(self, request: web.Request) -> web.Response:
-        return web.json_response({"calls": [facts(record) for record in self._host.calls.values()]})
+        return web.json_response({"calls": [facts(record) for record in self._host.records.values()]})
 
     async def _call(self, request: web.Request) -> web.Response:
         call_id = request.match_info["call_id"]
-        record = self._host.calls.get(call_id)
+        record = self._host.records.get(call_id)
         if record is None:
             raise web.HTTPNotFound(text=f"there is no call {call_id!r}")
         return web.json_response(whole_call(record))
 
     async def _hangup(self, request: web.Request) -> web.Response:
         call_id = request.match_info["call_id"]
-        if call_id not in self._host.calls:
+        if call_id not in self._host.records:
             raise web.HTTPNotFound(text=f"there is no call {call_id!r}")
         if not self._host.hangup(call_id):
             raise web.HTTPConflict(text=f"the call {call_id!r} has ended already")
@@ -216,7 +216,7 @@ class ConsoleApp:
     async def _answer_requests(self, socket: web.WebSocketResponse) -> None:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
-                reply = answer(self._host, message.data)
+                reply = await answer(self._host, message.data)
             else:
                 reply = {"type": "error", "message": "a request must be a text message"}
             with suppress(ConnectionError):

@@ -9,10 +9,10 @@ from offhook.call.record import CallRecord
 
 
 class ConsoleHost(Protocol):
-    """The host as the console sees it. Everything is synchronous and quick: answers come from memory."""
+    """The host as the console sees it. Whatever is synchronous is quick: it comes from memory."""
 
     @property
-    def calls(self) -> Mapping[str, CallRecord]:
+    def records(self) -> Mapping[str, CallRecord]:
         """Call id → record: the live calls, and some that ended lately. Oldest first."""
         ...
 
@@ -21,7 +21,7 @@ class ConsoleHost(Protocol):
         """True while the host takes calls: connected to Asterisk, and not stopping."""
         ...
 
-    def tools(self) -> list[dict[str, Any]]:
+    async def tools(self) -> list[dict[str, Any]]:
         """The tools on offer: `{"type": "function", "name", "description", "parameters"}` each."""
         ...
 
@@ -32,7 +32,7 @@ class ConsoleHost(Protocol):
         """
         ...
 
-    def update_session(self, changes: Mapping[str, Any], call_id: str | None) -> Mapping[str, Any]:
+    async def update_session(self, changes: Mapping[str, Any], call_id: str | None) -> Mapping[str, Any]:
         """Change settings (leaf name → value, also `tools`) of a running call, or of all next calls.
 
         Returns what was applied. Raises ValueError with a sentence for people: an unknown leaf, a bad value,

@@ -21,7 +21,7 @@ class BadRequestError(Exception):
     """A request that cannot be answered; the text says why."""
 
 
-def answer(host: ConsoleHost, text: str) -> Json:
+async def answer(host: ConsoleHost, text: str) -> Json:
     """Answer one message; anything wrong is answered with `{"type": "error", "message", "callId"?}`."""
     call_id: str | None = None
     try:
@@ -29,7 +29,7 @@ def answer(host: ConsoleHost, text: str) -> Json:
         call_id = _call_id(request)
         match request.get("type"):
             case "session.update":
-                return _update(host, request, call_id)
+                return await _update(host, request, call_id)
             case "get_call_configuration":
                 return _configuration(host, call_id)
             case "get_conversation_history":
@@ -40,15 +40,15 @@ def answer(host: ConsoleHost, text: str) -> Json:
         return _error(str(error), call_id)
 
 
-def _update(host: ConsoleHost, request: Json, call_id: str | None) -> Json:
+async def _update(host: ConsoleHost, request: Json, call_id: str | None) -> Json:
     session = request.get("session")
     if not isinstance(session, dict) or not session:
         raise BadRequestError("session must be an object with at least one setting")
-    if call_id is not None and call_id not in host.calls:
+    if call_id is not None and call_id not in host.records:
         raise BadRequestError(f"there is no call {call_id!r}")
     changes: Json = {SESSION_NAMES.get(str(name), str(name)): value for name, value in session.items()}
     try:
-        applied = host.update_session(changes, call_id)
+        applied = await host.update_session(changes, call_id)
     except ValueError as error:
         raise BadRequestError(str(error)) from error
     return {
@@ -69,7 +69,7 @@ def _configuration(host: ConsoleHost, call_id: str | None) -> Json:
 def _history(host: ConsoleHost, call_id: str | None) -> Json:
     if call_id is None:
         raise BadRequestError("callId is missing")
-    record = host.calls.get(call_id)
+    record = host.records.get(call_id)
     if record is None:
         raise BadRequestError(f"there is no call {call_id!r}")
     return {"type": "conversation_history", "callId": call_id, "payload": conversation_history(record)}

@@ -181,7 +181,7 @@ class DemoCall:
 
 
 def _record(host: Host) -> CallRecord:
-    return next(iter(host.calls.values()))
+    return next(iter(host.records.values()))
 
 
 def _understood(record: CallRecord) -> list[str]:

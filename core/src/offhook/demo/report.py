@@ -135,7 +135,7 @@ class Report:
                     pass
 
     def _turns(self, call_id: str) -> list[Turn]:
-        record = self._host.calls.get(call_id) if self._host else None
+        record = self._host.records.get(call_id) if self._host else None
         return [entry for entry in record.entries if isinstance(entry, Turn)] if record else []
 
     def _delay_ms(self, call_id: str, item_id: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from offhook.call.events import HeardItem
 
@@ -58,21 +58,21 @@ class CallAudio:
         if not self._closed:
             self.gate.set_mode(mode)
 
-    def tap(self, listener: Callable[[bytes], None] | None) -> None:
-        """Give `listener` every frame of the caller's audio too, whatever the gate does; None takes it off.
+    def tap(self, listeners: Sequence[Callable[[bytes], None]]) -> None:
+        """Give these every frame of the caller's audio too, whatever the gate does; none takes all off.
 
-        It is called on the audio's road: it must be quick and must not raise.
+        They are called on the audio's road: they must be quick and must not raise.
         """
         if self._closed:
             return
         push = self.gate.push
 
-        def both(frame: bytes) -> None:
+        def all_of_them(frame: bytes) -> None:
             push(frame)
-            if listener is not None:
+            for listener in listeners:
                 listener(frame)
 
-        self._legs[0].listen(push if listener is None else both)
+        self._legs[0].listen(all_of_them if listeners else push)
 
     def add(self, response_id: str, item_id: str, audio: bytes) -> Added:
         """Queue the model's audio; `Added.STARTED` for the first of an item. The first frame leaves within

@@ -1,40 +1,149 @@
-"""What a bad plugin can do to a call: nothing but end its own part of it, with a clear word about why."""
+"""What a bad part of a plugin can do to a call: nothing but end its own role in it, with a clear word about why."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
-from typing import get_args
+import math
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from functools import cache
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from offhook.call.actions import Action, Finish
+from offhook.call.actions import Action, PartAction, PartBroke, Run
 from offhook.call.events import Event
-from offhook.call.outcome import EndCause
 from offhook.call.part import Part
 from offhook.call.state import CallView
 
-log = logging.getLogger("offhook.plugins")
+from .failures import Failures, Kind
+from .thread import Overran, PluginThread
 
-_ACTIONS = get_args(Action)
+ACTIONS_AT_ONCE = 100
+"""So many actions may a part answer one event with."""
+ACTIONS_PER_SECOND = 200
+ANSWER_SECONDS = 1.0
+"""So long may it take to answer one event, in its plugin's thread."""
+
+_ACTIONS = get_args(PartAction)
+
+
+class _Nonsense(TypeError):
+    """What a part answered is no action, or one with values of the wrong type."""
+
+
+class _Flood(RuntimeError):
+    """A part answered with more actions than any call can need."""
 
 
 class GuardedPart:
-    """A plugin's part that cannot hurt its call: if it raises or yields nonsense, the call ends cleanly.
+    """A plugin's part that cannot hurt its call: where it breaks, the call is told so by `PartBroke`.
 
-    The caller goes back to the dialplan with `plugin_error` and a sentence that names the plugin.
+    thread: where the part's code runs; None: right here.
     """
 
-    def __init__(self, part: Part, *, plugin: str, role: str) -> None:
+    def __init__(
+        self,
+        part: Part,
+        *,
+        plugin: str,
+        role: str,
+        failures: Failures | None = None,
+        thread: PluginThread | None = None,
+    ) -> None:
         self._part = part
         self._plugin = plugin
         self._role = role
+        self._failures = failures or Failures()
+        self._thread = thread
+        self._lately: deque[float] = deque(maxlen=ACTIONS_PER_SECOND)
+
+    @property
+    def aside(self) -> bool:
+        """Its code runs in a thread of its plugin's: whoever asks it has to wait."""
+        return self._thread is not None
 
     def on(self, event: Event, call: CallView) -> Iterable[Action]:
         try:
-            for action in self._part.on(event, call) or ():  # a plain function may return nothing
-                if not isinstance(action, _ACTIONS):
-                    raise TypeError(f"{action!r} is not an action")
-                yield action
+            for number, action in enumerate(self._answers(event, call), 1):
+                _check(action)
+                self._check_flood(number, call.now)
+                yield self._work_aside(action) if isinstance(action, Run) else action
         except Exception as error:
-            reason = f"the {self._role} of plugin {self._plugin} failed: {type(error).__name__}: {error}"
-            log.exception("%s", reason, extra={"call_id": call.call_id})
-            yield Finish(EndCause.PLUGIN_ERROR, reason)
+            kind, text = _told(error)
+            reason = f"the {self._role} of plugin {self._plugin} {text}"
+            if not isinstance(error, Overran):  # the thread has told that already
+                self._failures.note(
+                    self._plugin, f"the {self._role}", kind, text, call_id=call.call_id, error=error
+                )
+            yield PartBroke(reason)
+
+    def _answers(self, event: Event, call: CallView) -> Iterator[Any]:
+        def begin() -> Iterator[Any]:
+            return iter(self._part.on(event, call) or ())  # a plain function may return nothing
+
+        if self._thread is None:
+            yield from begin()
+            return
+        # One at a time: the call carries an action out before the part goes on.
+        what, began = f"the {self._role}", time.monotonic()
+        actions = self._thread.ask(what, begin, call_id=call.call_id)
+        while (
+            action := self._thread.ask(what, lambda: next(actions, _END), call_id=call.call_id)
+        ) is not _END:
+            if time.monotonic() - began > ANSWER_SECONDS:
+                raise _Flood(f"took longer than {ANSWER_SECONDS:g} s to answer one event")
+            yield action
+
+    def _work_aside(self, action: Run) -> Run:
+        """The same work, in the thread of the plugin."""
+        if (thread := self._thread) is None:
+            return action
+        return replace(action, work=lambda: thread.run(f"the work {action.name}", action.work))
+
+    def _check_flood(self, number: int, now: float) -> None:
+        if number > ACTIONS_AT_ONCE:
+            raise _Flood(f"answered one event with more than {ACTIONS_AT_ONCE} actions")
+        if len(self._lately) == ACTIONS_PER_SECOND and now - self._lately[0] < 1.0:
+            raise _Flood(f"asked for more than {ACTIONS_PER_SECOND} actions within a second")
+        self._lately.append(now)
+
+
+_END = object()
+
+
+def _told(error: Exception) -> tuple[Kind, str]:
+    match error:
+        case _Nonsense():
+            return "nonsense", f"failed: {error}"
+        case _Flood():
+            return "flooded", str(error)
+        case Overran():
+            return "blocked", f"did not answer: {error}"
+        case _:
+            return "raised", f"failed: {type(error).__name__}: {error}"
+
+
+def _check(action: Any) -> None:
+    """Raises _Nonsense unless this is an action that a part may ask for, with values of the right types."""
+    if not isinstance(action, _ACTIONS):
+        raise _Nonsense(f"{action!r} is not an action that a plugin may ask for")
+    for name, allowed in _types_of(action.__class__).items():
+        value = getattr(action, name)
+        right = value in allowed if isinstance(allowed, tuple) else isinstance(value, allowed)
+        if not right or (isinstance(value, float) and not math.isfinite(value)):
+            raise _Nonsense(f"{name} of {type(action).__name__} cannot be {value!r}")
+
+
+@cache
+def _types_of(action: Any) -> dict[str, Any]:
+    """Field → its type for `isinstance`, or a tuple of the values that it may have."""
+    hints = get_type_hints(action)
+    return {field.name: _runtime_type(hints[field.name]) for field in fields(action)}
+
+
+def _runtime_type(hint: Any) -> Any:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    if hint is float:
+        return float | int
+    return get_origin(hint) or hint

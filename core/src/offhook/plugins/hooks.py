@@ -1,17 +1,21 @@
 """Calling plugins: one typed method for each hook. The only file that touches pluggy's callers.
 
 pluggy's own callers stop at the first implementation that raises; here each is called by itself, and one that
-raises or returns nonsense is logged with its plugin's name and left out.
+raises, takes too long or returns nonsense is noted under its plugin's name and left out. Plugins that pip has
+installed from outside run in a thread of their own (`thread.py`); ours, and objects that an embedding program
+registers, run right here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import inspect
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pluggy
 
@@ -23,8 +27,13 @@ from offhook.call.part import Part
 from offhook.realtime.tools import Tool
 
 from . import hookspecs
+from .asking import Asker, Implementation
+from .failures import Failures
 from .guard import GuardedPart
 from .loader import FoundPlugin, find_plugins
+from .tap import Tap
+from .thread import PluginThread
+from .watch import Watch
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -32,7 +41,10 @@ if TYPE_CHECKING:
     from offhook.host import Host
     from offhook.settings import Settings
 
-log = logging.getLogger("offhook.plugins")
+T = TypeVar("T")
+
+OBSERVED_AT_MOST = 1000
+"""So many events may wait for a plugin that observes calls; what comes on top it does not see."""
 
 
 class BadPlugin(Exception):
@@ -50,11 +62,19 @@ class Hooks:
     def __init__(self, plugins: Iterable[FoundPlugin] = ()) -> None:
         self._manager = pluggy.PluginManager(hookspecs.PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self.failures = Failures()
         self.plugins: list[FoundPlugin] = []
+        self._watch = Watch()
+        self._threads: dict[str, PluginThread] = {}
+        """The plugins from outside, by name."""
+        self._waiters: ThreadPoolExecutor | None = None
+        self._asker = Asker(self._manager, self._threads, self.failures)
         for found in plugins:
             self.plugins.append(found)
             if found.plugin is not None:
                 self.register(found.plugin, found.name)
+                if not found.first_party:
+                    self._threads[found.name] = PluginThread(found.name, self.failures, self._watch)
 
     @classmethod
     def installed(
@@ -98,134 +118,196 @@ class Hooks:
                 if implementation.hookwrapper or implementation.wrapper:
                     raise BadPlugin(f"plugin {name}: the hook {caller.name} must not be a wrapper")
 
+    # --- Where strangers run ----------------------------------------------------------------------
+
+    async def aside(self, function: Callable[[], T]) -> T:
+        """Run what may have to wait for a stranger's code: in another thread, if there is any stranger."""
+        if not self._threads:
+            return function()
+        if self._waiters is None:
+            self._waiters = ThreadPoolExecutor(32, thread_name_prefix="offhook waits for plugins")
+        return await asyncio.get_running_loop().run_in_executor(self._waiters, function)
+
+    def thread_of(self, plugin: str) -> PluginThread | None:
+        """The thread of a plugin from outside; None for all others."""
+        return self._threads.get(plugin)
+
+    def close(self) -> None:
+        """End all threads of plugins; one that does not answer is not waited for."""
+        for thread in self._threads.values():
+            thread.close()
+        self._watch.close()
+        if self._waiters is not None:
+            self._waiters.shutdown(wait=False)
+
     # --- Per call ---------------------------------------------------------------------------------
 
     async def call_settings(
         self, call: CallInfo, variables: Mapping[str, str], *, timeout_seconds: float
     ) -> list[tuple[str, Mapping[str, Any]]]:
         """Each plugin's settings for a call: (plugin name, leaf → value). One that fails or is late is left out."""
-        answers = list(self._call("call_settings", call=call, variables=variables))
-        settled = await asyncio.gather(*(self._settle(n, answer, timeout_seconds) for n, answer in answers))
-        return [
-            (name, overrides)
-            for (name, _), overrides in zip(answers, settled, strict=True)
-            if isinstance(overrides, Mapping)
+        asked = [
+            self._settle(one, {"call": call, "variables": dict(variables)}, timeout_seconds)
+            for one in self._asker.implementations("call_settings")
         ]
+        return [answer for answer in await asyncio.gather(*asked) if answer is not None]
 
-    async def _settle(self, plugin: str, answer: Any, timeout_seconds: float) -> Any:
-        if not inspect.isawaitable(answer):
-            return answer
+    async def _settle(
+        self, one: Implementation, arguments: dict[str, Any], timeout_seconds: float
+    ) -> tuple[str, Mapping[str, Any]] | None:
         try:
-            async with asyncio.timeout(timeout_seconds):
-                return await answer
+            if one.thread is not None:
+                answer = await one.thread.run(
+                    one.what,
+                    partial(one.call, arguments),
+                    seconds=timeout_seconds,
+                    call_id=one.call_id(arguments),
+                )
+            else:
+                answer = self._asker.timed(one, arguments)
+                if inspect.isawaitable(answer):
+                    async with asyncio.timeout(timeout_seconds):
+                        answer = await answer
         except TimeoutError:
-            log.warning("plugin %s: call_settings gave no answer within %g s", plugin, timeout_seconds)
-        except Exception:
-            log.exception("plugin %s: call_settings failed", plugin)
+            self._asker.note(one, arguments, "late", f"gave no answer within {timeout_seconds:g} s")
+        except Exception as error:
+            self._asker.failed(one, arguments, error)
+        else:
+            if answer is None or isinstance(answer, Mapping):
+                return None if answer is None else (one.plugin, answer)
+            self._asker.note(one, arguments, "nonsense", f"returned {answer!r}, not a mapping")
         return None
 
-    def activation_mode(self, mode: str, settings: Settings) -> Part | None:
-        """The part for an activation mode, or None if no plugin knows the mode."""
-        return self._part(
-            "activation_mode", f"activation mode {mode}", mode=mode_key(mode), settings=settings
+    async def activation_mode(self, mode: str, settings: Settings) -> list[Part]:
+        """The parts for an activation mode, the one to take first; none if no plugin knows the mode."""
+        answers = await self._asker.ask("activation_mode", mode=mode_key(mode), settings=settings)
+        return list(self._parts(answers, f"activation mode {mode}"))
+
+    def knows_mode(self, mode: str, settings: Settings) -> bool:
+        """True if a plugin has this mode. It may have to wait for a stranger's code: see `aside`."""
+        answers = self._asker.ask_now("activation_mode", mode=mode_key(mode), settings=settings)
+        return any(True for _ in self._parts(answers, f"activation mode {mode}"))
+
+    async def digit_handler(self, settings: Settings) -> Part | None:
+        """The part that handles digits, or None."""
+        return next(
+            self._parts(await self._asker.ask("digit_handler", settings=settings), "keypad handler"), None
         )
 
-    def digit_handler(self, settings: Settings) -> Part | None:
-        """The part that handles digits, or None."""
-        return self._part("digit_handler", "keypad handler", settings=settings)
-
-    def _part(self, hook: str, role: str, **arguments: Any) -> Part | None:
-        for plugin, part in self._call(hook, **arguments):
+    def _parts(self, answers: Iterable[tuple[Implementation, Any]], role: str) -> Iterator[Part]:
+        for one, part in answers:
             if callable(getattr(part, "on", None)):
-                return GuardedPart(part, plugin=plugin, role=role)
-            log.error("plugin %s: %s returned %r, which has no method `on`", plugin, hook, part)
-        return None
+                yield GuardedPart(
+                    part, plugin=one.plugin, role=role, failures=self.failures, thread=one.thread
+                )
+            else:
+                self._asker.note(one, {}, "nonsense", f"returned {part!r}, which has no method `on`")
 
-    def tools(self, settings: Settings) -> dict[str, Tool]:
+    async def tools(self, settings: Settings) -> dict[str, Tool]:
         """All tools for a call by name; of two with one name the plugin that was registered last wins."""
         offered: dict[str, Tool] = {}
-        for plugin, tools in reversed(list(self._call("tools", settings=settings))):
-            for tool in self._listed(plugin, "tools", tools):
+        for one, tools in reversed(await self._asker.ask("tools", listed=True, settings=settings)):
+            for tool in tools:
                 if isinstance(tool, Tool):
-                    offered[tool.name] = tool
+                    offered[tool.name] = self._tool_aside(tool, one) if one.thread is not None else tool
                 else:
-                    log.error("plugin %s: %r is not a Tool", plugin, tool)
+                    self._asker.note(one, {}, "nonsense", f"offered {tool!r}, which is not a Tool")
         return offered
 
-    def session_config(self, call: CallInfo, session: dict[str, Any]) -> dict[str, Any]:
+    @staticmethod
+    def _tool_aside(tool: Tool, one: Implementation) -> Tool:
+        """The same tool; its function runs in the thread of its plugin."""
+        thread = one.thread
+        assert thread is not None
+
+        async def function(context: Any, parameters: Any) -> Any:
+            return await thread.run(
+                f"the tool {tool.name}",
+                lambda: tool.function(context, parameters),
+                call_id=context.call.call_id,
+            )
+
+        return dataclasses.replace(tool, function=function)
+
+    async def session_config(self, call: CallInfo, session: dict[str, Any]) -> dict[str, Any]:
         """The session as the plugins want it."""
         # A deep copy: a plugin that changes its argument changes nothing that is sent.
-        for plugin, changes in self._call("session_config", call=call, session=copy.deepcopy(session)):
+        answers = await self._asker.ask("session_config", call=call, session=copy.deepcopy(session))
+        for one, changes in answers:
             if isinstance(changes, Mapping):
                 session = {**session, **changes}
             else:
-                log.error("plugin %s: session_config returned %r, not a mapping", plugin, changes)
+                self._asker.note(one, {"call": call}, "nonsense", f"returned {changes!r}, not a mapping")
         return session
 
+    async def audio_tap(
+        self, call: CallInfo, settings: Settings, emit: Callable[[str, str, Any], bool]
+    ) -> list[Tap]:
+        """The listeners to one caller's audio, ready to be fed. emit: takes plugin, name and data of an event."""
+        taps = []
+        for one in self._asker.implementations("audio_tap"):
+            tap = Tap(one.plugin, call.call_id, self.failures, self._watch)
+            told = partial(tap.emit, emit)
+            for _, listener in await self._asker.ask_one(one, call=call, settings=settings, emit=told):
+                if callable(getattr(listener, "hear", None)):
+                    tap.start(listener)
+                    taps.append(tap)
+                else:
+                    self._asker.note(
+                        one, {"call": call}, "nonsense", f"returned {listener!r}, which has no method `hear`"
+                    )
+        return taps
+
     def call_event(self, call_id: str, event: Event | None, actions: Sequence[Action]) -> None:
-        for _ in self._call("call_event", call_id=call_id, event=event, actions=actions):
-            pass
+        self._observe("call_event", call_id=call_id, event=event, actions=actions)
 
     def realtime_event(
         self, call_id: str, direction: Literal["in", "out"], message: Mapping[str, Any]
     ) -> None:
-        for _ in self._call("realtime_event", call_id=call_id, direction=direction, message=message):
-            pass
+        self._observe("realtime_event", call_id=call_id, direction=direction, message=message)
 
-    def watches(self, hook: Literal["call_event", "realtime_event"]) -> bool:
-        """True if any plugin has this observer; without one nothing is spent on it."""
+    def _observe(self, hook: str, **arguments: Any) -> None:
+        for one in self._asker.implementations(hook):
+            if one.thread is None:
+                try:
+                    self._asker.timed(one, arguments)
+                except Exception as error:
+                    self._asker.failed(one, arguments, error)
+            elif one.thread.waiting < OBSERVED_AT_MOST:
+                one.thread.post(one.what, partial(one.call, arguments), call_id=one.call_id(arguments))
+            else:
+                self._asker.note(one, arguments, "dropped", f"is slow: {OBSERVED_AT_MOST} events wait for it")
+
+    def has(self, hook: str) -> bool:
+        """True if any plugin implements the hook; without one nothing is spent on it."""
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
-    def result_variables(self, call: CallInfo, outcome: Outcome) -> dict[str, str]:
+    async def result_variables(self, call: CallInfo, outcome: Outcome) -> dict[str, str]:
         """The plugins' own result variables; Offhook's names are left out."""
         own = outcome.variables()
         more: dict[str, str] = {}
-        for plugin, variables in self._call("result_variables", call=call, outcome=outcome):
+        for one, variables in await self._asker.ask("result_variables", call=call, outcome=outcome):
             if isinstance(variables, Mapping):
                 more.update({str(k): str(v) for k, v in variables.items() if k not in own})
             else:
-                log.error("plugin %s: result_variables returned %r, not a mapping", plugin, variables)
+                self._asker.note(one, {"call": call}, "nonsense", f"returned {variables!r}, not a mapping")
         return more
 
     # --- Per host ---------------------------------------------------------------------------------
 
-    def http_routes(self) -> list[web.RouteDef]:
+    async def http_routes(self) -> list[web.RouteDef]:
         """The routes of all plugins; what is no route, or has no path, is left out."""
         found: list[web.RouteDef] = []
-        for plugin, routes in self._call("http_routes"):
-            for route in self._listed(plugin, "http_routes", routes):
+        for one, routes in await self._asker.ask("http_routes", listed=True):
+            for route in routes:
                 if str(getattr(route, "path", "")).startswith("/") and hasattr(route, "handler"):
                     found.append(route)
                 else:
-                    log.error("plugin %s: %r is not a route", plugin, route)
+                    self._asker.note(one, {}, "nonsense", f"offered {route!r}, which is not a route")
         return found
 
-    def host_started(self, host: Host) -> None:
-        for _ in self._call("host_started", host=host):
-            pass
+    async def host_started(self, host: Host) -> None:
+        await self._asker.ask("host_started", host=host)
 
-    def host_stopping(self, host: Host) -> None:
-        for _ in self._call("host_stopping", host=host):
-            pass
-
-    # --- The one way to a plugin ------------------------------------------------------------------
-
-    def _call(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
-        """Ask each implementation by itself, in pluggy's order; yield (plugin name, what is not None)."""
-        for implementation in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
-            try:
-                result = implementation.function(*(arguments[name] for name in implementation.argnames))
-            except Exception:
-                log.exception("plugin %s: the hook %s failed", implementation.plugin_name, hook)
-                continue
-            if result is not None:
-                yield implementation.plugin_name, result
-
-    @staticmethod
-    def _listed(plugin: str, hook: str, results: Any) -> list[Any]:
-        """What a hook's iterable yields; one that fails on the way is left out as a whole."""
-        try:
-            return list(results)
-        except Exception:
-            log.exception("plugin %s: the hook %s failed", plugin, hook)
-            return []
+    async def host_stopping(self, host: Host) -> None:
+        await self._asker.ask("host_stopping", host=host)

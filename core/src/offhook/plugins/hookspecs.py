@@ -18,6 +18,8 @@ from offhook.call.outcome import Outcome
 from offhook.call.part import Part
 from offhook.realtime.tools import Tool
 
+from .tap import AudioListener, Emit
+
 if TYPE_CHECKING:
     from aiohttp import web
 
@@ -63,6 +65,15 @@ def session_config(call: CallInfo, session: dict[str, Any]) -> Mapping[str, Any]
     """The last word on the Realtime session: fields to put into the `session` object of `session.update`.
 
     `session` is a copy of what would be sent; what is returned replaces its top-level fields.
+    """
+
+
+@hookspec
+def audio_tap(call: CallInfo, settings: Settings, emit: Emit) -> AudioListener | None:
+    """Listen to the caller of one call: a recorder, a wake word. A call without a listener pays nothing for it.
+
+    The listener gets copies of the caller's audio in a thread of its own. `emit(name, data)` puts a `PluginEvent`
+    into the call, which its activation mode and its keypad handler see; it may be called from any thread.
     """
 
 

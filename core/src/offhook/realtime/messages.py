@@ -55,8 +55,12 @@ def function_call_output(tool_call_id: str, output: str) -> Json:
     }
 
 
-def create_response() -> Json:
-    return {"type": "response.create"}
+def create_response(say: str = "") -> Json:
+    """say: a text to speak; without one the model answers as it sees fit."""
+    if not say:
+        return {"type": "response.create"}
+    instructions = f"Say this to the caller, word for word, and nothing else: {say}"
+    return {"type": "response.create", "response": {"instructions": instructions}}
 
 
 def cancel_response(response_id: str = "") -> Json:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 
 class Responses:
-    """The response under way, and the wish for the next one. One response answers all wishes before it."""
+    """The response under way, and the wishes for the next ones.
+
+    One response answers all plain wishes before it; a text that somebody wants spoken has a response of its own.
+    """
 
     def __init__(self) -> None:
         self.active = ""
         """Id of the response that the server is making, or empty."""
         self._asked = False
         """A `response.create` is on its way, and nothing has come of it yet."""
-        self._wished = False
+        self._wishes: list[str] = []
+        self.granted = ""
+        """The wish that was granted last: a text to speak, or empty for an answer."""
 
     @property
     def under_way(self) -> bool:
         """A response is being made or was asked for."""
         return self._asked or bool(self.active)
 
-    def wish(self) -> bool:
-        """Somebody wants a response. True: send `response.create` now."""
-        self._wished = True
+    def wish(self, say: str = "") -> bool:
+        """Somebody wants a response, or a text spoken. True: send `response.create` for `granted` now."""
+        if say or "" not in self._wishes:
+            self._wishes.append(say)
         return self._release()
 
     def created(self, response_id: str) -> None:
@@ -51,7 +57,8 @@ class Responses:
         """
         self._asked = False
         if already_active:
-            self._wished = True
+            if self.granted or "" not in self._wishes:
+                self._wishes.insert(0, self.granted)
             return False
         return self._release()
 
@@ -60,7 +67,7 @@ class Responses:
         return self._release()
 
     def _release(self) -> bool:
-        if not self._wished or self._asked or self.active:
+        if not self._wishes or self._asked or self.active:
             return False
-        self._wished, self._asked = False, True
+        self.granted, self._asked = self._wishes.pop(0), True
         return True

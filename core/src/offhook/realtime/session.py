@@ -10,7 +10,7 @@ import json
 import logging
 import ssl
 from binascii import a2b_base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,7 +62,7 @@ class RealtimeSession:
         on_answer_audio: Callable[[str, str, bytes], None],
         on_answer_audio_done: Callable[[str], None] = lambda item_id: None,
         tools: Sequence[Json] = (),
-        session_hook: Callable[[Json], Json] | None = None,
+        session_hook: Callable[[Json], Awaitable[Json]] | None = None,
         on_message: Callable[[Literal["in", "out"], Json], None] | None = None,
         call_id: str = "",
         tls: ssl.SSLContext | None = None,
@@ -133,7 +133,7 @@ class RealtimeSession:
                     tls=self._tls,
                 )
                 # Not every server greets with session.created, so nothing is waited for.
-                self._configure(self._settings)
+                await self._configure(self._settings)
                 await self._configured
         except TimeoutError:
             what = "configure the session" if self._connection is not None else "answer"
@@ -178,13 +178,19 @@ class RealtimeSession:
 
     # Configuration
 
-    def _configure(self, settings: Settings) -> None:
-        """Send the session's settings; `session.updated` will be compared with them."""
+    async def _configure(self, settings: Settings) -> None:
+        """Send the session's settings as the hook wants them; `session.updated` will be compared with them."""
+        session = self._session_of(settings)
+        if self._session_hook is not None:
+            session = with_formats_of(await self._session_hook(deepcopy(session)), session)
+        self._ask_for(session)
+
+    def _session_of(self, settings: Settings) -> Json:
         self._settings = settings
         detects_turns = provider_detects_turns(settings) and endpointing(settings) == "provider"
-        session = session_object(settings, self._tools, detects_turns)
-        if self._session_hook is not None:
-            session = with_formats_of(self._session_hook(deepcopy(session)), session)
+        return session_object(settings, self._tools, detects_turns)
+
+    def _ask_for(self, session: Json) -> None:
         self._asked = session
         self._asked_again = False
         self._send(messages.session_update(session))
@@ -205,13 +211,14 @@ class RealtimeSession:
 
     def _update(self, settings: Settings) -> None:
         old = self._settings.openai
-        keep: Json = {
-            "input_audio_format": old.input_audio_format,
-            "output_audio_format": old.output_audio_format,
-        }
+        keep: Json = {name: getattr(old, name) for name in ("input_audio_format", "output_audio_format")}
         if self._answers.any_audio:
             keep["voice"] = old.voice
-        self._configure(settings.model_copy(update={"openai": settings.openai.model_copy(update=keep)}))
+        changed = settings.model_copy(update={"openai": settings.openai.model_copy(update=keep)})
+        if self._session_hook is None:
+            self._ask_for(self._session_of(changed))
+        else:
+            self._updating = asyncio.create_task(self._configure(changed))
 
     def _session_updated(self, message: Json) -> None:
         given = message.get("session")
@@ -246,14 +253,13 @@ class RealtimeSession:
         """Make the caller's audio so far an item."""
         self._act(messages.commit())
 
-    def clear_input(self) -> None:
-        """Forget the caller's audio that is no item yet."""
-        self._act(messages.clear())
+    def create_response(self, say: str = "") -> None:
+        """Ask the model to answer, or to say a given text, as soon as no other response is under way."""
+        if self._state == "open" and self._responses.wish(say):
+            self._create_response()
 
-    def create_response(self) -> None:
-        """Ask the model to answer, at once or as soon as the response under way is done."""
-        if self._state == "open" and self._responses.wish():
-            self._send(messages.create_response())
+    def _create_response(self) -> None:
+        self._send(messages.create_response(self._responses.granted))
 
     def cancel_response(self, response_id: str = "") -> None:
         """Cancel a response, by default the one under way; no more of its audio is handed on."""
@@ -368,7 +374,7 @@ class RealtimeSession:
             settings, self._held_update = self._held_update, None
             self._update(settings)
         if again:
-            self._send(messages.create_response())
+            self._create_response()
 
     def _note_error(self, message: Json) -> None:
         code, text = error_of(message)
@@ -376,18 +382,12 @@ class RealtimeSession:
         already_active = code == "conversation_already_has_active_response"
         if culprit == "response.create" or already_active:
             if self._responses.refused(already_active=already_active):
-                self._send(messages.create_response())
+                self._create_response()
             elif already_active and not self._responses.active:
                 self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry_response)
         harmless = code in translator.HARMLESS_ERRORS or culprit in translator.HARMLESS_REQUESTS
-        log.log(
-            logging.INFO if harmless else logging.WARNING,
-            "the provider refused %s: %s (%s)",
-            culprit or "a message",
-            text,
-            code,
-            extra=self._extra,
-        )
+        level, what = logging.INFO if harmless else logging.WARNING, culprit or "a message"
+        log.log(level, "the provider refused %s: %s (%s)", what, text, code, extra=self._extra)
         if not harmless:
             if code == translator.SESSION_EXPIRED:
                 text = f"the session reached its greatest age: {text}"
@@ -395,4 +395,4 @@ class RealtimeSession:
 
     def _retry_response(self) -> None:
         if self._state == "open" and self._responses.retry():
-            self._send(messages.create_response())
+            self._create_response()

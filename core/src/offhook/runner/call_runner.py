@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,8 +28,10 @@ from offhook.realtime.tools import Tool, run_tool
 from .ari_events import playback_prefix
 from .arrivals import Arrivals
 from .audio_path import AudioConnector, AudioPathError
+from .deciding import Deciding, Watch
 from .errands import Errands
 from .leaving import leave
+from .part_work import PartWork
 from .stream import Stream
 from .tool_context import CallToolContext
 
@@ -38,9 +39,6 @@ log = logging.getLogger("offhook.runner")
 
 CEASE_SECONDS = 1.0
 """How long the caller of an ended call waits for what is still being done, such as a tool that cleans up."""
-
-Watch = Callable[[ev.Event | None, Sequence[do.Action], float], None]
-"""Is told of each event (None: time passed), what the call decided, and when (seconds, monotonic)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,15 @@ class CallRunner:
         self._answered = answered
         self._watch = watch
         self._loop = asyncio.get_running_loop()
-        self._inbox: deque[ev.Event] = deque()
-        self._deciding = True  # nothing is decided before `run` has begun
-        self._alarm: asyncio.TimerHandle | None = None
+        self._deciding = Deciding(
+            call,
+            aside=equipment.hooks.aside,
+            carry_out=self._carry_out,
+            watch=watch,
+            failed=self._call_failed,
+        )
+        self.post = self._deciding.post
+        """Let the call decide about an event: never raises, from any thread; after the end it does nothing."""
         self._end: asyncio.Future[do.End] = self._loop.create_future()
         self._resources = AsyncExitStack()
         self._errands = Errands(info.call_id)
@@ -88,6 +92,8 @@ class CallRunner:
         self._result: dict[str, str] = {}
         """The result variables as they are set on the channel."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._work = PartWork(info.call_id, self.post)
+        self._tool_context = CallToolContext(info, call.view, equipment.ari, self.post)
         self._asked_to_play: dict[str, asyncio.Future[None]] = {}
         """Prompts by id; the future is done when Asterisk has been asked to play it."""
         self._audio: CallAudio | None = None
@@ -100,66 +106,25 @@ class CallRunner:
             on_audio_done=self._answer_audio_done,
         )
 
-    # --- Deciding -------------------------------------------------------------------------------------
+    @property
+    def ended(self) -> bool:
+        """The call is over, though it may still hold resources."""
+        return self._end.done()
 
-    def post(self, event: ev.Event) -> None:
-        """Let the call decide about an event and carry that out. Never raises; after the end it does nothing.
-
-        What happens while an event is being decided about is decided about next.
-        """
-        if self._end.done():
+    def _call_failed(self, error: Exception) -> None:
+        # A mistake of ours must not leave a caller in silence.
+        log.error("the call cannot go on", exc_info=error, extra={"call_id": self.info.call_id})
+        if self.ended:
             return
-        self._inbox.append(event)
-        if not self._deciding:
-            self._decide_all()
-
-    def _decide_all(self) -> None:
-        self._deciding = True
-        try:
-            while self._inbox and not self._end.done():
-                now = self._loop.time()
-                if self.call.deadline is not None and self.call.deadline <= now:
-                    self._decide(None, now)
-                else:
-                    self._decide(self._inbox.popleft(), now)
-        finally:
-            self._deciding = False
-        self._set_alarm()
-
-    def _decide(self, event: ev.Event | None, now: float) -> None:
-        try:
-            actions = self.call.tick(now) if event is None else self.call.handle(event, now)
-            if event is not None or actions:
-                self._watch(event, actions, now)
-            for action in actions:
-                self._carry_out(action)
-        except Exception as error:
-            # A mistake of ours must not leave a caller in silence.
-            log.exception("the call cannot go on", extra={"call_id": self.info.call_id})
-            self._break_off(f"internal error: {type(error).__name__}: {error}")
-
-    def _break_off(self, reason: str) -> None:
-        if self._end.done():
-            return
-        outcome = self.call.outcome or outcome_of(self.call.state, EndCause.PLUGIN_ERROR, reason)
-        end = do.End(outcome)
-        self._end.set_result(end)
+        reason = f"internal error: {type(error).__name__}: {error}"
+        end = do.End(self.call.outcome or outcome_of(self.call.state, EndCause.PLUGIN_ERROR, reason))
+        self._finish(end)
         self._watch(None, [end], self._loop.time())
 
-    def _set_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        deadline = self.call.deadline
-        if deadline is not None and not self._end.done():
-            self._alarm = self._loop.call_at(deadline, self._time_is_up)
-
-    def _time_is_up(self) -> None:
-        self._alarm = None
-        self._deciding = True
-        # The loop's timers may be a hair early.
-        self._decide(None, max(self._loop.time(), self.call.deadline or 0.0))
-        self._decide_all()
+    def _finish(self, end: do.End) -> None:
+        if not self.ended:
+            self._end.set_result(end)
+            self._deciding.end()
 
     # --- The call's life ------------------------------------------------------------------------------
 
@@ -170,12 +135,12 @@ class CallRunner:
             try:
                 self._spawn(self._errands.run())
                 self._spawn(self._results.run())
-                self._inbox.appendleft(ev.Arrived(channel_up=self._answered))
-                self._decide_all()
+                self._deciding.begin(ev.Arrived(channel_up=self._answered))
                 end = await self._end
             finally:
                 await self._cease()
             await self._leave(end)
+        self.call.view.release()
         return end.outcome
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -185,21 +150,22 @@ class CallRunner:
 
     async def _cease(self) -> None:
         """Stop whatever is still being done for the call. A tool that will not stop does not keep the caller."""
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self._deciding.end()
         for task in self._tasks:
             task.cancel()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=CEASE_SECONDS)
+        if tasks := self._tasks | self._work.cancel_all():
+            _, late = await asyncio.wait(tasks, timeout=CEASE_SECONDS)
             if late:
                 log.warning("%d tools go on after the call", len(late), extra={"call_id": self.info.call_id})
+        self._tool_context.close()
+        await self._deciding.ended()
 
     async def _leave(self, end: do.End) -> None:
         await leave(
             self._equipment.ari,
             self.info,
             end,
-            self._equipment.hooks.result_variables(self.info, end.outcome),
+            await self._equipment.hooks.result_variables(self.info, end.outcome),
             playing=[self._playback(playback_id) for playback_id in sorted(self.call.state.playing)],
             talk_detect=self.call.state.talk_detect is not None,
         )
@@ -208,8 +174,8 @@ class CallRunner:
 
     def _carry_out(self, action: do.Action) -> None:
         match action:
-            case do.StartTimer() | do.ClearTimer():
-                pass  # the call keeps them; `deadline` tells when to look
+            case do.StartTimer() | do.ClearTimer() | do.PartBroke():
+                pass  # the call keeps timers; `deadline` tells when to look
             case do.ConnectMedia(topology=topology):
                 self._errands.add(lambda: self._connect_media(topology))
             case do.Play(playback_id=playback_id, media=media):
@@ -240,9 +206,12 @@ class CallRunner:
                 self._stream.close()
             case do.RunTool(tool_call_id=tool_call_id, name=name, arguments=arguments):
                 self._spawn(self._run_tool(tool_call_id, name, arguments))
+            case do.StartWork():
+                self._work.start(action)
+            case do.CancelWork(work_id=work_id):
+                self._work.cancel(work_id)
             case do.End():
-                if not self._end.done():
-                    self._end.set_result(action)
+                self._finish(action)
             case _:
                 self._tell_provider(action)
 
@@ -267,6 +236,8 @@ class CallRunner:
                 session.send_text(text, role, sensitive=sensitive)
                 if respond:
                     session.create_response()
+            case do.Say(text=text):
+                session.create_response(text)
             case do.SendToolOutput(tool_call_id=tool_call_id, output=output):
                 session.send_tool_output(tool_call_id, output)
             case _:
@@ -307,7 +278,23 @@ class CallRunner:
                 buffer_seconds=settings.recognition.vad_buffer_seconds,
             )
             self._resources.callback(self._audio.close)
+            await self._let_plugins_listen(self._audio)
             self.post(ev.MediaReady())
+
+    async def _let_plugins_listen(self, audio: CallAudio) -> None:
+        hooks = self._equipment.hooks
+        if not hooks.has("audio_tap"):
+            return
+
+        def emit(plugin: str, name: str, data: Any) -> bool:
+            self.post(ev.PluginEvent(name, data, plugin))
+            return not self.ended
+
+        taps = await hooks.audio_tap(self.info, self.call.state.settings, emit)
+        for tap in taps:
+            self._resources.callback(tap.close)
+        if taps:
+            audio.tap([tap.feed for tap in taps])
 
     async def _caller_is_gone(self) -> bool:
         """A request failed because the caller hung up meanwhile, which Asterisk's own event may tell later."""
@@ -379,9 +366,6 @@ class CallRunner:
                 self._result[name] = value
 
     async def _run_tool(self, tool_call_id: str, name: str, arguments: str) -> None:
-        settings = self.call.state.settings
-        context = CallToolContext(self.info, settings, self._equipment.ari, self.post)
-        result = await run_tool(
-            self._tools, name, arguments, context, timeout_seconds=settings.tools.tool_timeout_seconds
-        )
+        seconds = self.call.state.settings.tools.tool_timeout_seconds
+        result = await run_tool(self._tools, name, arguments, self._tool_context, timeout_seconds=seconds)
         self.post(ev.ToolFinished(tool_call_id, name, result.output, result.failed))

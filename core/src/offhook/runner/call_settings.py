@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from offhook.ari import AriClient, AriError
 from offhook.call.info import CallInfo
@@ -37,13 +39,9 @@ async def read_call_settings(
         )
     except AriError as error:
         problems.append(f"the channel's variables could not be read: {error}")
-    layered = LayeredSettings(below.settings, below.origins, checks=below.checks)
-    for plugin, overrides in await hooks.call_settings(info, variables, timeout_seconds=seconds):
-        try:
-            layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
-        except Exception as error:  # a stranger's mapping may hold anything
-            problems.append(f"the settings of plugin {plugin} cannot be used: {error!r}")
-    layered = with_channel_variables(layered, variables)
+    said = await hooks.call_settings(info, variables, timeout_seconds=seconds)
+    # Whether a mode is known is for plugins to say.
+    layered = await hooks.aside(lambda: _laid_over(below, said, variables, problems))
     for problem in (*problems, *layered.problems):
         log.warning("%s", problem, extra={"call_id": info.call_id})
     return LayeredSettings(
@@ -55,6 +53,21 @@ async def read_call_settings(
     )
 
 
+def _laid_over(
+    below: LayeredSettings,
+    said: Iterable[tuple[str, Mapping[str, Any]]],
+    variables: Mapping[str, str],
+    problems: list[str],
+) -> LayeredSettings:
+    layered = LayeredSettings(below.settings, below.origins, checks=below.checks)
+    for plugin, overrides in said:
+        try:
+            layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
+        except Exception as error:  # a stranger's mapping may hold anything
+            problems.append(f"the settings of plugin {plugin} cannot be used: {error!r}")
+    return with_channel_variables(layered, variables)
+
+
 def with_known_modes(layered: LayeredSettings, hooks: Hooks) -> LayeredSettings:
     """Settings that take only activation modes which a plugin has.
 
@@ -62,7 +75,7 @@ def with_known_modes(layered: LayeredSettings, hooks: Hooks) -> LayeredSettings:
     """
 
     def check(mode: str) -> str:
-        known = hooks.activation_mode(mode, layered.settings) is not None
+        known = hooks.knows_mode(mode, layered.settings)
         return (
             "" if known else "the name of a mode that an installed plugin has (IMMEDIATE, FIXED_DELAY, VAD …)"
         )

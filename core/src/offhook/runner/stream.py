@@ -62,8 +62,8 @@ class Stream:
             on_answer_audio=audio,
             on_answer_audio_done=audio_done,
             tools=self._definitions,
-            session_hook=lambda asked: self._hooks.session_config(self._info, asked),
-            on_message=self._watched if self._hooks.watches("realtime_event") else None,
+            session_hook=self._as_plugins_want if self._hooks.has("session_config") else None,
+            on_message=self._watched if self._hooks.has("realtime_event") else None,
             call_id=self._info.call_id,
         )
         self.session = session
@@ -90,6 +90,9 @@ class Stream:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _as_plugins_want(self, session: dict[str, Any]) -> dict[str, Any]:
+        return await self._hooks.session_config(self._info, session)
 
     def _watched(self, direction: Literal["in", "out"], message: Mapping[str, Any]) -> None:
         # Observers come after the call: they may be slow, and must not be able to change what is sent.

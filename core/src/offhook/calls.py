@@ -1,0 +1,266 @@
+"""The calls of a host, for the program that runs it: what happens on them as a stream, and each as a handle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from offhook.call import events as ev
+from offhook.call.actions import Action
+from offhook.call.info import CallInfo
+from offhook.call.outcome import Outcome
+from offhook.call.record import CallRecord
+from offhook.call.state import CallEnded
+from offhook.session_changes import changed_session
+from offhook.settings import LayeredSettings, Settings
+
+if TYPE_CHECKING:
+    from offhook.runner.call_runner import CallRunner
+
+
+class LiveCall:
+    """One call that runs, or ran. Its methods belong in the host's event loop."""
+
+    def __init__(self, runner: CallRunner, layered: LayeredSettings, record: CallRecord) -> None:
+        self.info: CallInfo = runner.info
+        """Who calls whom."""
+        self.record: CallRecord = record
+        """What was said and done so far, as the console shows it."""
+        self._runner: CallRunner | None = runner
+        self._layered = layered
+        self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    @property
+    def call_id(self) -> str:
+        return self.info.call_id
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this call, all layers merged."""
+        return self._layered.settings
+
+    @property
+    def live(self) -> bool:
+        """True until the call has decided to end."""
+        return self._runner is not None and not self._runner.ended
+
+    def say(self, text: str) -> None:
+        """Have the model speak this text to the caller, as soon as it is free.
+
+        Before the call listens, the text waits. Where the keypad has taken over, it is dropped. Raises ValueError
+        for an empty text and in a recognition, whose model says nothing, and CallEnded.
+        """
+        if not text.strip():
+            raise ValueError("text is empty; it must be what the caller is to hear")
+        if self._layered.settings.call.session_kind == "recognition":
+            raise ValueError(
+                "sessionKind is 'recognition': its model says nothing; say() needs 'conversation'"
+            )
+        self._post(ev.SayRequested(text))
+
+    def update_session(self, changes: Mapping[str, Any]) -> None:
+        """Change settings (name → value) of the Realtime session: voice, instructions, speed …
+
+        Raises SettingsError, with every problem, for what is unknown, bad or fixed while a call runs (nothing is
+        changed then), and CallEnded.
+        """
+        self._running()
+        layered = changed_session(self._layered, changes)
+        self._layered = layered
+        self._post(ev.SettingsChanged(layered.settings, tuple(changes.items())))
+
+    async def end(self) -> Outcome:
+        """End the call now, with cause `operator`; returns when it has given back everything.
+
+        An ended call's outcome is returned at once, or when all is given back.
+        """
+        if self.live:
+            self._post(ev.OperatorHangup())
+        return await self.ended()
+
+    def transfer(self, context: str, extension: str) -> None:
+        """Send the caller to a dialplan extension, once the answer that is being spoken has been heard.
+
+        Raises CallEnded.
+        """
+        self._post(ev.EndRequested("transfer", context, extension))
+
+    async def ended(self) -> Outcome:
+        """Wait for the end of the call, until it has given back everything; returns its result."""
+        return await asyncio.shield(self._outcome)
+
+    def post(self, event: ev.Event) -> None:
+        """Let the call decide about an event; for the host. After the end nothing happens."""
+        if self._runner is not None:
+            self._runner.post(event)
+
+    def closed(self, outcome: Outcome | None) -> None:
+        """The call is over and everything that it held is free; for the host. None: it could not be cleared up."""
+        self._runner = None
+        if outcome is None:
+            self._outcome.cancel()
+        elif not self._outcome.done():
+            self._outcome.set_result(outcome)
+
+    def _post(self, event: ev.Event) -> None:
+        self._running().post(event)
+
+    def _running(self) -> CallRunner:
+        if self._runner is None or self._runner.ended:
+            raise CallEnded(f"the call {self.call_id} has ended")
+        return self._runner
+
+
+# --- The stream -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call came in, its settings are known, and its audio is being connected."""
+
+    call: LiveCall
+
+
+@dataclass(frozen=True, slots=True)
+class CallHappened:
+    """Something happened on a call, and the call decided what to do about it."""
+
+    call: LiveCall
+    event: ev.Event | None
+    """None: a timer ran out."""
+    actions: tuple[Action, ...]
+    at: float
+    """Seconds on the event loop's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished:
+    """A call has ended and has given back everything."""
+
+    call: LiveCall
+    outcome: Outcome | None
+    """None: it could not be cleared up (the log says why)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """The subscriber was too slow: so many events are missing here."""
+
+    count: int
+
+
+HostEvent = CallStarted | CallHappened | CallFinished | EventsLost
+
+
+class CallStream(AsyncIterator[HostEvent]):
+    """One subscriber's view of all calls, from now on; it ends when the host stops, or with `close`."""
+
+    def __init__(self, limit: int) -> None:
+        if limit < 1:
+            raise ValueError(f"limit is {limit}; it must be 1 or more events")
+        self._limit = limit
+        self._events: deque[HostEvent] = deque()
+        self._lost = 0
+        self._arrived = asyncio.Event()
+        self._closed = False
+
+    def publish(self, event: HostEvent) -> None:
+        """For the host: never waits."""
+        if self._closed:
+            return
+        if len(self._events) >= self._limit:
+            self._lost += 1
+            return
+        if self._lost:
+            self._events.append(EventsLost(self._lost))
+            self._lost = 0
+        self._events.append(event)
+        self._arrived.set()
+
+    def close(self) -> None:
+        """No more events; those that wait are still handed out."""
+        self._closed = True
+        self._arrived.set()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    async def __anext__(self) -> HostEvent:
+        while not self._events:
+            if self._lost:
+                lost, self._lost = self._lost, 0
+                return EventsLost(lost)
+            if self._closed:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._events.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Calls(Mapping[str, LiveCall]):
+    """The calls that run, by their ids, and the stream of what happens on all of them.
+
+    async for happened in host.calls:
+        ...
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[str, LiveCall] = {}
+        self._streams: list[CallStream] = []
+
+    def stream(self, limit: int = 1000) -> CallStream:
+        """Subscribe, from now on. So many events wait for a slow subscriber; then it is told how many it lost."""
+        stream = CallStream(limit)
+        self._streams.append(stream)
+        return stream
+
+    def __aiter__(self) -> CallStream:
+        return self.stream()
+
+    def __getitem__(self, call_id: str) -> LiveCall:
+        return self._calls[call_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._calls))
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # --- For the host -----------------------------------------------------------------------------
+
+    def add(self, call: LiveCall) -> None:
+        self._calls[call.call_id] = call
+        self._publish(CallStarted(call))
+
+    def remove(self, call: LiveCall, outcome: Outcome | None) -> None:
+        del self._calls[call.call_id]
+        call.closed(outcome)
+        self._publish(CallFinished(call, outcome))
+
+    def happened(self, call_id: str, event: ev.Event | None, actions: Sequence[Action], at: float) -> None:
+        if self._streams and (call := self._calls.get(call_id)):
+            self._publish(CallHappened(call, event, tuple(actions), at))
+
+    def close(self) -> None:
+        """The host has stopped."""
+        for stream in self._streams:
+            stream.close()
+
+    def _publish(self, event: HostEvent) -> None:
+        for stream in self._streams:
+            stream.publish(event)
+        if any(stream.closed for stream in self._streams):
+            self._streams = [stream for stream in self._streams if not stream.closed]
