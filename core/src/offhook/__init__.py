@@ -48,6 +48,7 @@ from offhook.realtime.tools import Tool, ToolContext
 from offhook.settings import Settings, load_settings
 
 __version__ = version("offhook-core")
+"""The version of the distribution `offhook-core`."""
 
 __all__ = [
     "Action",

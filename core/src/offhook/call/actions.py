@@ -329,3 +329,4 @@ Action = (
     | CancelWork
     | End
 )
+"""Everything that can be done about a call, asked for by parts or decided by the call."""

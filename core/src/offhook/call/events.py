@@ -367,3 +367,4 @@ Event = (
     | TimerExpired
     | Ran
 )
+"""Everything that can happen on a call; a part sees what comes after `Started`."""

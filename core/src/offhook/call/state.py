@@ -183,6 +183,7 @@ class CallView:
 
     @property
     def call_id(self) -> str:
+        """The id in logs, console and journal, and in `OFFHOOK_CALL_ID`."""
         return self._call_id
 
     @property
@@ -197,10 +198,12 @@ class CallView:
 
     @property
     def phase(self) -> Phase:
+        """Where the call stands."""
         return self._state.phase
 
     @property
     def greeting_playing(self) -> bool:
+        """Asterisk plays the greeting to the caller."""
         return GREETING in self._state.playing
 
     @property
@@ -224,4 +227,5 @@ class CallView:
         return self._state.spoken_turns()
 
     def timer_runs(self, name: str) -> bool:
+        """True if a timer of this name runs, whoever started it."""
         return any(name == running for _, running in self._state.timers.running())

@@ -12,6 +12,9 @@ import asyncio
 import copy
 import dataclasses
 import inspect
+import logging
+import warnings
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -31,6 +34,7 @@ from .asking import Asker, Implementation
 from .failures import Failures
 from .guard import GuardedPart
 from .loader import FoundPlugin, find_plugins
+from .specs import PROJECT
 from .tap import Tap
 from .thread import PluginThread
 from .watch import Watch
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     from offhook.settings import Settings
 
 T = TypeVar("T")
+
+log = logging.getLogger("offhook.plugins")
 
 OBSERVED_AT_MOST = 1000
 """So many events may wait for a plugin that observes calls; what comes on top it does not see."""
@@ -60,7 +66,7 @@ class Hooks:
     """The plugins of one host, ready to be asked."""
 
     def __init__(self, plugins: Iterable[FoundPlugin] = ()) -> None:
-        self._manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
         self.failures = Failures()
         self.plugins: list[FoundPlugin] = []
@@ -99,12 +105,22 @@ class Hooks:
         return cls(found)
 
     def register(self, plugin: object, name: str) -> None:
-        """Take in one plugin: a module or any object with hook implementations. Raises BadPlugin."""
-        try:
-            self._manager.register(plugin, name=name)
-            self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
-            raise BadPlugin(f"plugin {name}: {error}") from error
+        """Take in one plugin: a module or any object with hook implementations. Raises BadPlugin.
+
+        An argument that is deprecated is told of twice: to the plugin's author as a DeprecationWarning at the line
+        of the implementation, and to the operator in the log.
+        """
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            try:
+                self._manager.register(plugin, name=name)
+                self._manager.check_pending()
+            except (pluggy.PluginValidationError, ValueError) as error:
+                raise BadPlugin(f"plugin {name}: {error}") from error
+        for warning in found:  # pluggy's do not name the plugin
+            text = f"plugin {name}: {warning.message}"
+            log.warning("%s", text)
+            warnings.warn_explicit(text, warning.category, warning.filename, warning.lineno)
         for caller in self._manager.get_hookcallers(plugin) or ():
             for implementation in caller.get_hookimpls():
                 if implementation.plugin is not plugin:

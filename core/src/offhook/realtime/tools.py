@@ -28,10 +28,14 @@ class ToolContext(Protocol):
     """What a tool may do with the call that it runs in."""
 
     @property
-    def call(self) -> CallInfo: ...
+    def call(self) -> CallInfo:
+        """Who calls whom."""
+        ...
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """The settings of this call, all layers merged."""
+        ...
 
     def end_call(self) -> None:
         """End the call once the answer that is being spoken has been heard."""

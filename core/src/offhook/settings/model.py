@@ -103,24 +103,30 @@ class Settings(Section):
 
     @property
     def recognition(self) -> RecognitionConfig:
+        """Short for `app_config.recognition`."""
         return self.app_config.recognition
 
     @property
     def dtmf(self) -> DtmfConfig:
+        """Short for `app_config.dtmf`."""
         return self.app_config.dtmf
 
     @property
     def barge_in(self) -> BargeInConfig:
+        """Short for `app_config.barge_in`."""
         return self.app_config.barge_in
 
     @property
     def call(self) -> CallConfig:
+        """Short for `app_config.call`."""
         return self.app_config.call
 
     @property
     def media(self) -> MediaConfig:
+        """Short for `app_config.media`."""
         return self.app_config.media
 
     @property
     def tools(self) -> ToolsConfig:
+        """Short for `app_config.tools`."""
         return self.app_config.tools
