@@ -126,7 +126,6 @@ async def test_every_action_is_a_message_that_the_api_knows_with_an_id() -> None
         session = client.session
         session.append(FRAME)
         session.commit()
-        session.clear_input()
         session.send_text("Hello?", "user")
         session.send_tool_output("call_1", '{"ok": true}')
         session.create_response()
@@ -165,8 +164,8 @@ async def test_a_response_is_asked_for_once_the_one_under_way_is_done() -> None:
         await peer.expect("response.create")
         await peer.created("resp_2")
         await peer.done("resp_2")
-        client.session.clear_input()
-        await peer.expect("input_audio_buffer.clear")
+        client.session.delete_item("item_9")
+        await peer.expect("conversation.item.delete")
         assert len(peer.sent("response.create")) == 1
 
 

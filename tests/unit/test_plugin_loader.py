@@ -2,60 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import asyncio
 import logging
-import sys
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from installed_plugins import Distribution, Installed
+from offhook import Part, Settings, hookimpl
 from offhook.plugins.hooks import BadPlugin, Hooks
-from offhook.plugins.loader import FIRST_PARTY, GROUP, FoundPlugin, PluginConflict, find_plugins
-
-
-class Distribution(importlib.metadata.Distribution):
-    """An installed distribution, as far as plugins go."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def metadata(self) -> Any:
-        return {"Name": self._name, "Version": "1.2.3"}
-
-    def read_text(self, filename: str) -> str | None:
-        return None
-
-    def locate_file(self, path: Any) -> Any:
-        raise FileNotFoundError(path)
-
-
-class Installed:
-    """Stands for the environment: which distribution declares which plugin."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._monkeypatch = monkeypatch
-        self._points: list[importlib.metadata.EntryPoint] = []
-        monkeypatch.setattr(importlib.metadata, "entry_points", self._entry_points)
-
-    def _entry_points(self, *, group: str) -> Sequence[importlib.metadata.EntryPoint]:
-        assert group == GROUP
-        return tuple(self._points)
-
-    def add(self, distribution: str, name: str, module: str = "") -> ModuleType:
-        """Declare a plugin; without `module` there is one to import."""
-        plugin = ModuleType(module or f"plugin_of_{distribution.replace('-', '_')}_{name}")
-        if not module:
-            self._monkeypatch.setitem(sys.modules, plugin.__name__, plugin)
-        point = importlib.metadata.EntryPoint(name, plugin.__name__, GROUP)
-        vars(point)["dist"] = Distribution(distribution)
-        self._points.append(point)
-        return plugin
-
-    def reverse(self) -> None:
-        self._points.reverse()
+from offhook.plugins.loader import FIRST_PARTY, FoundPlugin, PluginConflict, find_plugins, survey
 
 
 @pytest.fixture
@@ -159,7 +117,7 @@ def test_a_plugin_that_cannot_be_imported_is_contained(
         found = find_plugins()
     assert taking_part(found) == {"tools": "offhook-tools"}
     assert "ModuleNotFoundError" in found[1].error
-    assert "plugin crm of acme-crm could not be imported" in caplog.text
+    assert "plugin crm of acme-crm cannot be used: its import failed with ModuleNotFoundError" in caplog.text
 
 
 def test_a_replacement_that_cannot_be_imported_leaves_the_first_party_plugin_in_place(
@@ -180,5 +138,220 @@ def test_distribution_names_compare_in_their_normalized_form(installed: Installe
 def test_strict_plugins_turns_a_broken_one_into_a_refusal_to_start(installed: Installed) -> None:
     installed.add("offhook-menu", "menu", module="there_is_no_such_module")
     assert Hooks.installed().plugins[-1].error
-    with pytest.raises(BadPlugin, match=r"plugin menu of offhook-menu: ModuleNotFoundError"):
+    with pytest.raises(BadPlugin, match=r"plugin menu of offhook-menu .* ModuleNotFoundError"):
         Hooks.installed(strict=True)
+
+
+def test_strict_plugins_refuses_a_plugin_with_wrong_hooks_too(installed: Installed) -> None:
+    installed.add("acme-menu", "menu", hook=digits_handler)
+    with pytest.raises(BadPlugin, match=r"plugin menu of acme-menu .*digits_handler.*OFFHOOK_STRICT_PLUGINS"):
+        Hooks.installed(strict=True)
+
+
+# --- Broken at import -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import sys; sys.exit(1)", "SystemExit: 1"),
+        ("assert False, 'no licence'", "AssertionError: no licence"),
+        ("assert False", "AssertionError"),
+        ("raise BaseException('whatever')", "BaseException: whatever"),
+        ("raise GeneratorExit", "GeneratorExit"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
+        ("1 +", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_whatever_a_plugin_does_at_its_import_it_is_left_out_by_name(
+    installed: Installed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    source: str,
+    reason: str,
+) -> None:
+    (tmp_path / "breaks_at_import.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    installed.add("acme-crm", "crm", module="breaks_at_import")
+    installed.add("offhook-tools", "tools")
+    with caplog.at_level(logging.ERROR):
+        found = find_plugins()
+    assert taking_part(found) == {"tools": "offhook-tools"}
+    assert f"plugin crm of acme-crm cannot be used: its import failed with {reason}" in caplog.text
+
+
+def test_ctrl_c_during_an_import_still_ends_the_program(
+    installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "is_interrupted.py").write_text("raise KeyboardInterrupt")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed.add("acme-crm", "crm", module="is_interrupted")
+    with pytest.raises(KeyboardInterrupt):
+        find_plugins()
+
+
+# --- Wrong hooks ------------------------------------------------------------------------------------------
+
+
+@hookimpl
+def digits_handler(settings: Settings) -> Part | None:
+    return None
+
+
+@hookimpl
+async def tools(settings: Settings) -> list[Any]:
+    return []
+
+
+@hookimpl(wrapper=True)
+def digit_handler(settings: Settings) -> Any:
+    return (yield)
+
+
+@hookimpl
+def session_config(*, session: dict[str, Any]) -> dict[str, Any]:
+    return session
+
+
+@hookimpl
+def activation_mode(mode: str, seconds: float, room: str) -> Part | None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (digits_handler, "there is no hook digits_handler, the nearest is digit_handler"),
+        (tools, "the hook tools must be a plain function, not async"),
+        (digit_handler, "the hook digit_handler must not be a wrapper"),
+        (
+            session_config,
+            "the hook session_config cannot be called with its arguments by position: missing",
+        ),
+        (
+            activation_mode,
+            "the hook activation_mode has no argument seconds and no room, its arguments are: mode, settings",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_plugin_with_a_wrong_hook_is_left_out_by_name_and_the_others_serve(
+    installed: Installed, caplog: pytest.LogCaptureFixture, hook: Callable[..., Any], reason: str
+) -> None:
+    installed.add("acme-crm", "crm", hook=hook)
+    installed.add("bell-keys", "keys", hook=good_digit_handler())
+    with caplog.at_level(logging.ERROR):
+        hooks = Hooks.installed()
+    assert f"plugin crm of acme-crm cannot be used: {reason}" in caplog.text
+    assert taking_part(hooks.plugins) == {"keys": "bell-keys"}
+    assert asyncio.run(hooks.digit_handler(Settings())) is not None
+    assert asyncio.run(hooks.tools(Settings())) == {}, "nothing of the wrong one is left behind"
+
+
+def test_one_object_under_two_names_is_the_first_ones_only(installed: Installed) -> None:
+    plugin = installed.add("acme-crm", "crm", hook=good_digit_handler())
+    installed.declare("acme-crm", "keys", plugin.__name__)
+    hooks = Hooks.installed()
+    assert taking_part(hooks.plugins) == {"crm": "acme-crm"}
+    assert hooks.plugins[1].error == "it is the same object as the plugin crm, and an object can only be one"
+
+
+def test_a_class_in_place_of_an_object_is_explained(installed: Installed) -> None:
+    class Keys:
+        @hookimpl
+        def digit_handler(self) -> Part | None:
+            return None
+
+    installed.add("acme-keys", "keys").Keys = Keys  # type: ignore[attr-defined]
+    installed.declare("bell-keys", "more", "plugin_of_acme_keys_keys:Keys")
+    assert find_plugins()[1].error == "its entry point names a class: name an instance of it"
+
+
+def good_digit_handler() -> Callable[..., Any]:
+    class Keypad:
+        def on(self, event: object, call: object) -> tuple[()]:
+            return ()
+
+    @hookimpl
+    def digit_handler(settings: Settings) -> Any:
+        return Keypad()
+
+    return digit_handler
+
+
+# --- A replacement that is broken -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [digits_handler, None], ids=["hooks", "import"])
+def test_a_broken_replacement_does_not_cost_the_host_its_keypad(
+    installed: Installed, caplog: pytest.LogCaptureFixture, wrong: Callable[..., Any] | None
+) -> None:
+    installed.add("offhook-dtmf", "dtmf", hook=good_digit_handler())
+    installed.add("acme-keys", "dtmf", hook=wrong, module="" if wrong else "a_module_that_does_not_exist")
+    with caplog.at_level(logging.ERROR):
+        hooks = Hooks.installed()
+    assert asyncio.run(hooks.digit_handler(Settings())) is not None
+    (record,) = caplog.records
+    assert "plugin dtmf of acme-keys cannot be used: " in record.getMessage()
+    assert record.getMessage().endswith("; offhook-dtmf serves in its place")
+
+
+def test_a_chosen_one_that_is_broken_leaves_its_place_to_ours_and_not_to_the_other_stranger(
+    installed: Installed,
+) -> None:
+    installed.add("offhook-dtmf", "dtmf")
+    installed.add("acme-keys", "dtmf", hook=digits_handler)
+    installed.add("bell-keys", "dtmf")
+    found = find_plugins(choices={"dtmf": "acme-keys"})
+    assert taking_part(found) == {"dtmf": "offhook-dtmf"}
+    assert [plugin.replaced_by for plugin in found] == ["", "", "offhook-dtmf"]
+
+
+def test_two_distributions_with_equal_entry_points_are_told_apart(installed: Installed) -> None:
+    installed.add("offhook-dtmf", "dtmf")
+    module = installed.add("acme-keys", "dtmf")
+    installed.declare("bell-keys", "dtmf", module.__name__)
+    found = find_plugins(choices={"dtmf": "Bell_Keys"})
+    assert taking_part(found) == {"dtmf": "bell-keys"}
+    assert [plugin.replaced_by for plugin in found] == ["bell-keys", "bell-keys", ""]
+
+
+# --- Looking without starting -------------------------------------------------------------------------------
+
+
+def test_a_survey_of_a_conflict_lists_all_of_that_name_and_lets_the_others_serve(
+    installed: Installed,
+) -> None:
+    for distribution in ("acme-keys", "bell-keys", "offhook-dtmf"):
+        installed.add(distribution, "dtmf")
+    installed.add("offhook-tools", "tools")
+    found = survey()
+    assert taking_part(found) == {"tools": "offhook-tools"}
+    assert [bool(plugin.conflict) for plugin in found] == [True, False, True, True]
+    assert "OFFHOOK_PLUGIN_CHOICES=dtmf=acme-keys" in found[0].conflict
+
+
+def test_settings_that_name_a_plugin_which_is_not_installed_are_told(
+    installed: Installed, caplog: pytest.LogCaptureFixture
+) -> None:
+    installed.add("offhook-dtmf", "dtmf")
+    with caplog.at_level(logging.WARNING):
+        find_plugins(disabled=["dmtf"], choices={"dtmf": "acme-keys"})
+    assert "plugins.disabled names 'dmtf', and no such plugin is installed" in caplog.text
+    assert (
+        "plugins.choices names 'acme-keys' for 'dtmf', and no such plugin of it is installed" in caplog.text
+    )
+
+
+def test_a_distribution_whose_installation_was_not_finished_stops_nobody(
+    installed: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed.add("acme-crm", "crm")
+
+    def no_metadata(self: Distribution) -> Any:
+        raise TypeError("initial_value must be str")
+
+    monkeypatch.setattr(Distribution, "metadata", property(no_metadata))
+    (found,) = find_plugins()
+    assert (found.name, found.distribution, found.version) == ("crm", "unknown", "")

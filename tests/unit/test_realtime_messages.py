@@ -25,7 +25,6 @@ def test_an_append_built_by_hand_is_what_json_would_write(size: int) -> None:
     "message",
     [
         messages.commit(),
-        messages.clear(),
         messages.text_item("Hello", "user"),
         messages.text_item("Be brief", "system"),
         messages.text_item("1234", "user", "item_7"),
@@ -61,5 +60,5 @@ def test_only_the_newest_messages_are_remembered() -> None:
     first = messages.commit()
     sent.stamp(first)
     for _ in range(messages.REMEMBERED):
-        sent.stamp(messages.clear())
+        sent.stamp(messages.commit())
     assert sent.culprit({"error": {"event_id": first["event_id"]}}) == ""

@@ -15,6 +15,8 @@ from offhook.call.actions import (
     Finish,
     Interrupt,
     Play,
+    Run,
+    Say,
     SendText,
     SetTalkDetect,
     Silence,
@@ -30,6 +32,8 @@ from offhook.call.events import (
     GreetingFinished,
     InterimTranscript,
     PlaybackFinished,
+    PluginEvent,
+    Ran,
     SpeechStarted,
     SpeechStopped,
     Started,
@@ -39,13 +43,29 @@ from offhook.call.events import (
     TimerExpired,
 )
 from offhook.call.info import CallInfo
-from offhook.call.outcome import EndCause, Outcome
+from offhook.call.outcome import EndCause, Outcome, Status
 from offhook.call.part import Part
-from offhook.call.state import CallView, Phase
+from offhook.call.record import CallRecord
+from offhook.call.state import CallEnded, CallView, Phase
+from offhook.calls import (
+    CallFinished,
+    CallHappened,
+    Calls,
+    CallStarted,
+    CallStream,
+    EventsLost,
+    HostEvent,
+    LiveCall,
+)
 from offhook.host import Host, HostError
+from offhook.originating import NotAnswered
 from offhook.plugins.hookspecs import hookimpl
+from offhook.plugins.implementations import BadPlugin
+from offhook.plugins.loader import PluginConflict
+from offhook.plugins.tap import AudioListener, Emit
 from offhook.realtime.tools import Tool, ToolContext
-from offhook.settings import Settings, load_settings
+from offhook.secrets import Secrets
+from offhook.settings import LayeredSettings, Settings, SettingsError, load_settings
 
 __version__ = version("offhook-core")
 """The version of the distribution `offhook-core`."""
@@ -56,34 +76,57 @@ __all__ = [
     "AnswerPlayed",
     "AnswerTranscript",
     "AriError",
+    "AudioListener",
+    "BadPlugin",
     "Buffer",
+    "CallEnded",
+    "CallFinished",
+    "CallHappened",
     "CallInfo",
+    "CallRecord",
+    "CallStarted",
+    "CallStream",
     "CallView",
+    "Calls",
     "ClearTimer",
     "Collected",
     "Digit",
+    "Emit",
     "EndCause",
     "Event",
+    "EventsLost",
     "FinalTranscript",
     "Finish",
     "GreetingFinished",
     "Host",
     "HostError",
+    "HostEvent",
     "InterimTranscript",
     "Interrupt",
+    "LayeredSettings",
+    "LiveCall",
+    "NotAnswered",
     "Outcome",
     "Part",
     "Phase",
     "Play",
     "PlaybackFinished",
+    "PluginConflict",
+    "PluginEvent",
+    "Ran",
+    "Run",
+    "Say",
+    "Secrets",
     "SendText",
     "SetTalkDetect",
     "Settings",
+    "SettingsError",
     "Silence",
     "SpeechStarted",
     "SpeechStopped",
     "StartTimer",
     "Started",
+    "Status",
     "StopPlayback",
     "StreamOpened",
     "TalkingFinished",

@@ -46,7 +46,7 @@ class CallRecords:
                 # A mistake in showing a call must never become a mistake in the call.
                 log.exception("a call's record is incomplete", extra={"call_id": record.call_id})
             self.feed.publish(record.call_id, now, event, actions, record)
-            self._calls.happened(record.call_id, event, actions, now)
+            self._calls._happened(record.call_id, event, actions, now)
             if isinstance(event, ev.PlaybackFinished) and event.failed and record.live:
                 log.warning(
                     "Asterisk could not play the %s", event.playback_id, extra={"call_id": record.call_id}

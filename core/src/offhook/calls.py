@@ -36,6 +36,7 @@ class LiveCall:
 
     @property
     def call_id(self) -> str:
+        """The id in logs, console and journal, and in `OFFHOOK_CALL_ID`."""
         return self.info.call_id
 
     @property
@@ -93,13 +94,13 @@ class LiveCall:
         """Wait for the end of the call, until it has given back everything; returns its result."""
         return await asyncio.shield(self._outcome)
 
-    def post(self, event: ev.Event) -> None:
-        """Let the call decide about an event; for the host. After the end nothing happens."""
+    def _let_decide(self, event: ev.Event) -> None:
+        """For the host: let the call decide about an event. After the end nothing happens."""
         if self._runner is not None:
             self._runner.post(event)
 
-    def closed(self, outcome: Outcome | None) -> None:
-        """The call is over and everything that it held is free; for the host. None: it could not be cleared up."""
+    def _closed(self, outcome: Outcome | None) -> None:
+        """For the host: the call is over and what it held is free. None: it could not be cleared up."""
         self._runner = None
         if outcome is None:
             self._outcome.cancel()
@@ -154,6 +155,7 @@ class EventsLost:
 
 
 HostEvent = CallStarted | CallHappened | CallFinished | EventsLost
+"""What a `CallStream` tells."""
 
 
 class CallStream(AsyncIterator[HostEvent]):
@@ -168,7 +170,7 @@ class CallStream(AsyncIterator[HostEvent]):
         self._arrived = asyncio.Event()
         self._closed = False
 
-    def publish(self, event: HostEvent) -> None:
+    def _publish(self, event: HostEvent) -> None:
         """For the host: never waits."""
         if self._closed:
             return
@@ -188,9 +190,11 @@ class CallStream(AsyncIterator[HostEvent]):
 
     @property
     def closed(self) -> bool:
+        """No more events will come."""
         return self._closed
 
     async def __anext__(self) -> HostEvent:
+        """Wait for the next event. Raises StopAsyncIteration after the last one."""
         while not self._events:
             if self._lost:
                 lost, self._lost = self._lost, 0
@@ -228,39 +232,43 @@ class Calls(Mapping[str, LiveCall]):
         return stream
 
     def __aiter__(self) -> CallStream:
+        """What happens on all calls from now on: a `stream` with its usual limit."""
         return self.stream()
 
     def __getitem__(self, call_id: str) -> LiveCall:
+        """The call of that id. Raises KeyError."""
         return self._calls[call_id]
 
     def __iter__(self) -> Iterator[str]:
+        """The ids, oldest first; calls may come and go meanwhile."""
         return iter(tuple(self._calls))
 
     def __len__(self) -> int:
+        """How many calls run."""
         return len(self._calls)
 
     # --- For the host -----------------------------------------------------------------------------
 
-    def add(self, call: LiveCall) -> None:
+    def _add(self, call: LiveCall) -> None:
         self._calls[call.call_id] = call
         self._publish(CallStarted(call))
 
-    def remove(self, call: LiveCall, outcome: Outcome | None) -> None:
+    def _remove(self, call: LiveCall, outcome: Outcome | None) -> None:
         del self._calls[call.call_id]
-        call.closed(outcome)
+        call._closed(outcome)
         self._publish(CallFinished(call, outcome))
 
-    def happened(self, call_id: str, event: ev.Event | None, actions: Sequence[Action], at: float) -> None:
+    def _happened(self, call_id: str, event: ev.Event | None, actions: Sequence[Action], at: float) -> None:
         if self._streams and (call := self._calls.get(call_id)):
             self._publish(CallHappened(call, event, tuple(actions), at))
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """The host has stopped."""
         for stream in self._streams:
             stream.close()
 
     def _publish(self, event: HostEvent) -> None:
         for stream in self._streams:
-            stream.publish(event)
+            stream._publish(event)
         if any(stream.closed for stream in self._streams):
             self._streams = [stream for stream in self._streams if not stream.closed]

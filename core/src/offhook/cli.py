@@ -8,6 +8,7 @@ import contextlib
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,7 +20,9 @@ from offhook.ari import AriError, AriUnreachable, Unauthorized
 from offhook.console import ConsoleError
 from offhook.host import Host, HostError
 from offhook.plugins.hooks import BadPlugin
-from offhook.plugins.loader import PluginConflict
+from offhook.plugins.listing import listed
+from offhook.plugins.loader import PluginConflict, survey, unmatched
+from offhook.plugins.new_plugin import KINDS, NewPluginRefused, new_plugin
 from offhook.settings import LayeredSettings, Settings, SettingsError, describe, load_settings
 from offhook.telemetry.logs import set_up_logging
 
@@ -93,6 +96,45 @@ def config(options: argparse.Namespace) -> int:
     return 0
 
 
+def plugins(options: argparse.Namespace) -> int:
+    """`offhook plugins`: what is installed, what becomes of it and why; 1 if something is not as it should be."""
+    layered = _settings(options)
+    chosen = layered.settings.plugins
+    set_up_logging(layered.settings.logging.level)
+    with contextlib.redirect_stdout(sys.stderr):  # a plugin that prints at its import is no part of the list
+        found = survey(disabled=chosen.disabled, choices=chosen.choices)
+    rows = listed(found, disabled_in=layered.origin("plugins.disabled"))
+    if options.json:
+        print(json.dumps([row.as_json() for row in rows], ensure_ascii=False, indent=2))
+    else:
+        cells = [(row.name, row.distribution, row.version, row.status, row.about) for row in rows]
+        print(_table([("PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "ABOUT"), *cells], longest=None))
+    complaints = [*layered.warnings, *unmatched(found, chosen.disabled, chosen.choices)]
+    complaints += dict.fromkeys(plugin.conflict for plugin in found if plugin.conflict)
+    if chosen.strict_plugins and any(plugin.error for plugin in found):
+        complaints.append("with a broken plugin `offhook run` does not start (OFFHOOK_STRICT_PLUGINS)")
+    for complaint in complaints:
+        print(f"offhook: {complaint}", file=sys.stderr)
+    return 0 if all(row.fine for row in rows) else 1
+
+
+def plugins_new(options: argparse.Namespace) -> int:
+    """`offhook plugins new NAME`: a plugin to start from, with tests that pass."""
+    try:
+        directory = new_plugin(options.name, kind=options.kind, directory=options.directory)
+    except (NewPluginRefused, OSError) as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 2 if isinstance(error, NewPluginRefused) else 1
+    place = str(directory) if directory.is_absolute() else f"./{directory}"
+    print(
+        f"A plugin to start from is in {directory}. Next:\n\n"
+        f"    pip install -e {shlex.quote(f'{place}[test]')}\n"
+        f"    pytest {shlex.quote(place)}\n"
+        f"    offhook plugins"
+    )
+    return 0
+
+
 def demo(options: argparse.Namespace) -> int:
     """`offhook demo`: a whole call, without a key, Asterisk or network."""
     try:
@@ -105,7 +147,7 @@ def demo(options: argparse.Namespace) -> int:
         )
         try:
             return _run_in_loop(lambda: hold_call(wanted))
-        except DemoError as error:
+        except (DemoError, PluginConflict) as error:
             print(f"offhook: {error}", file=sys.stderr)
             return 2
         except OutputLost as error:
@@ -153,8 +195,13 @@ def _parser() -> argparse.ArgumentParser:
     serving.set_defaults(command=run)
     listing = commands.add_parser("config", help="show every setting and where it comes from")
     listing.set_defaults(command=config)
-    listing.add_argument("--json", action="store_true", help="as JSON")
-    for command in (serving, listing):
+    installed = commands.add_parser(
+        "plugins", help="show every plugin, what it does and what is wrong with it"
+    )
+    installed.set_defaults(command=plugins)
+    for command in (listing, installed):
+        command.add_argument("--json", action="store_true", help="as JSON")
+    for command in (serving, listing, installed):
         command.add_argument("--config", type=Path, metavar="FILE", help="a JSON file with settings")
         command.add_argument(
             "--env-file",
@@ -162,6 +209,13 @@ def _parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="a file of environment variables (default: .env, if any)",
         )
+
+    writing = installed.add_subparsers(metavar="[new]", title="to write one")
+    making = writing.add_parser("new", help="make a plugin to start from")
+    making.set_defaults(command=plugins_new)
+    making.add_argument("name", metavar="NAME", help="of the plugin: a letter, then letters, digits, - and _")
+    making.add_argument("--kind", choices=KINDS, default="mode", help="what it is (default %(default)s)")
+    making.add_argument("--directory", type=Path, metavar="DIR", help="where it goes (default offhook-NAME)")
 
     showing = commands.add_parser("demo", help="hold a whole call without key, Asterisk and network")
     showing.set_defaults(command=demo)
@@ -201,17 +255,17 @@ def _explained(error: Exception, settings: Settings) -> str:
             return str(error)
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Columns as wide as their content; long values are cut, `--json` shows them whole."""
-    shown = [[_cut(cell) for cell in row] for row in rows]
+def _table(rows: Sequence[tuple[str, ...]], *, longest: int | None = 60) -> str:
+    """Columns as wide as their content; what is longer than `longest` is cut, `--json` shows it whole."""
+    shown = [[_cut(cell, longest) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in shown)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cut(text: str, longest: int = 60) -> str:
+def _cut(text: str, longest: int | None) -> str:
     flat = " ".join(text.split())
-    return flat if len(flat) <= longest else f"{flat[: longest - 1]}…"
+    return flat if longest is None or len(flat) <= longest else f"{flat[: longest - 1]}…"
 
 
 def _run_in_loop(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:

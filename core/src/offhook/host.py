@@ -329,7 +329,7 @@ class Host:
         call = self.calls.get(call_id)
         if call is None or not call.live:
             return False
-        call.post(ev.OperatorHangup())
+        call._let_decide(ev.OperatorHangup())
         return True
 
     async def _make_console(self) -> ConsoleApp:

@@ -68,7 +68,7 @@ class Reception:
         """End the calls that run, and wait until they have given back everything."""
         self._stopping = True
         for call in self.calls.values():
-            call.post(ev.OperatorHangup("shutdown"))
+            call._let_decide(ev.OperatorHangup("shutdown"))
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 while self._tasks:  # one that arrives meanwhile is given back, too
@@ -77,7 +77,7 @@ class Reception:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
-        self.calls.close()
+        self.calls._close()
 
     # --- What Asterisk says -----------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Reception:
         call = self._by_channel.get(channel_id)
         if isinstance(call, LiveCall):
             if happened := translate(event, call.call_id):
-                call.post(happened)
+                call._let_decide(happened)
         elif call is not None and (happened := translate(event, "")):
             call.append(happened)
 
@@ -120,7 +120,9 @@ class Reception:
         if isinstance(event, ari.StasisEnd | ari.ChannelDestroyed):
             call_id = channel_id.removeprefix(OURS).partition("-")[0]
             if call := self.calls.get(call_id):
-                call.post(ev.MediaFailed(f"Asterisk ended {channel_id}, which carried the call's audio"))
+                call._let_decide(
+                    ev.MediaFailed(f"Asterisk ended {channel_id}, which carried the call's audio")
+                )
 
     @property
     def channels(self) -> list[str]:
@@ -132,7 +134,7 @@ class Reception:
         for channel_id in channel_ids:
             call = self._by_channel.get(channel_id)
             if isinstance(call, LiveCall):
-                call.post(ev.CallerHungUp())
+                call._let_decide(ev.CallerHungUp())
             elif call is not None:
                 call.append(ev.CallerHungUp())
 
@@ -165,11 +167,11 @@ class Reception:
             return
         if self._by_channel.get(info.channel_id) is early:
             self._by_channel[info.channel_id] = call
-        self.calls.add(call)
+        self.calls._add(call)
         for happened in early:
-            call.post(happened)
+            call._let_decide(happened)
         if self._stopping:
-            call.post(ev.OperatorHangup("shutdown"))
+            call._let_decide(ev.OperatorHangup("shutdown"))
         if ready is not None and not ready.done():
             ready.set_result(call)
         await self._run(call, runner)
@@ -185,7 +187,7 @@ class Reception:
             log.exception("the call could not be cleared up in full", extra=extra)
         finally:
             self._forget(call.info.channel_id, call)
-            self.calls.remove(call, outcome)
+            self.calls._remove(call, outcome)
             self.records.closed(call.record)
 
     async def _make(

@@ -118,10 +118,12 @@ class CallRecord:
 
     @property
     def ended_at(self) -> datetime | None:
+        """The time of day of its end; None while it lives."""
         return None if self._ended is None else self.when(self._ended)
 
     @property
     def live(self) -> bool:
+        """The call has not ended."""
         return self._ended is None
 
     @property

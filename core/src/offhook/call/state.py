@@ -171,7 +171,7 @@ class CallView:
         self._call_id = state.call_id
         self._live: CallState | None = state
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """The call has ended and everything that it held is free."""
         self._live = None
 

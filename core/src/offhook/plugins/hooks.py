@@ -1,4 +1,4 @@
-"""Calling plugins: one typed method for each hook. The only file that touches pluggy's callers.
+"""Calling plugins: one typed method for each hook. The only file that calls them.
 
 pluggy's own callers stop at the first implementation that raises; here each is called by itself, and one that
 raises, takes too long or returns nonsense is noted under its plugin's name and left out. Plugins that pip has
@@ -13,7 +13,6 @@ import copy
 import dataclasses
 import inspect
 import logging
-import warnings
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from . import hookspecs
 from .asking import Asker, Implementation
 from .failures import Failures
 from .guard import GuardedPart
+from .implementations import BadPlugin, implemented_hooks
 from .loader import FoundPlugin, find_plugins
 from .specs import PROJECT
 from .tap import Tap
@@ -45,16 +45,14 @@ if TYPE_CHECKING:
     from offhook.host import Host
     from offhook.settings import Settings
 
+__all__ = ["BadPlugin", "Hooks", "mode_key"]
+
 T = TypeVar("T")
 
 log = logging.getLogger("offhook.plugins")
 
 OBSERVED_AT_MOST = 1000
 """So many events may wait for a plugin that observes calls; what comes on top it does not see."""
-
-
-class BadPlugin(Exception):
-    """A plugin that cannot be registered: an unknown hook, an unknown argument, an async hook, a wrapper."""
 
 
 def mode_key(mode: str) -> str:
@@ -92,47 +90,33 @@ class Hooks:
     ) -> Hooks:
         """All plugins that are installed. Raises PluginConflict and BadPlugin.
 
-        strict: a plugin that cannot be imported is a BadPlugin too, and not only logged.
+        A plugin that cannot be used is logged and left out; strict: it is a BadPlugin.
         """
         found = find_plugins(disabled=disabled, choices=choices)
-        broken = [
-            f"plugin {plugin.name} of {plugin.distribution}: {plugin.error}"
-            for plugin in found
-            if plugin.error
-        ]
+        broken = [f"{plugin.label} cannot be used: {plugin.error}" for plugin in found if plugin.error]
         if strict and broken:
-            raise BadPlugin("; ".join(broken))
+            raise BadPlugin(f"{'; '.join(broken)} (OFFHOOK_STRICT_PLUGINS)")
         return cls(found)
 
     def register(self, plugin: object, name: str) -> None:
-        """Take in one plugin: a module or any object with hook implementations. Raises BadPlugin.
+        """Take in one plugin: a module or any object with hook implementations.
 
         An argument that is deprecated is told of twice: to the plugin's author as a DeprecationWarning at the line
         of the implementation, and to the operator in the log.
+
+        Raises BadPlugin, and then nothing of it is taken in.
         """
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
             try:
+                implemented_hooks(plugin)
                 self._manager.register(plugin, name=name)
-                self._manager.check_pending()
-            except (pluggy.PluginValidationError, ValueError) as error:
+            except (BadPlugin, pluggy.PluginValidationError, ValueError) as error:
                 raise BadPlugin(f"plugin {name}: {error}") from error
         for warning in found:  # pluggy's do not name the plugin
             text = f"plugin {name}: {warning.message}"
             log.warning("%s", text)
             warnings.warn_explicit(text, warning.category, warning.filename, warning.lineno)
-        for caller in self._manager.get_hookcallers(plugin) or ():
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is not plugin:
-                    continue
-                if inspect.iscoroutinefunction(implementation.function) or inspect.isasyncgenfunction(
-                    implementation.function
-                ):
-                    raise BadPlugin(
-                        f"plugin {name}: the hook {caller.name} must be a plain function, not async"
-                    )
-                if implementation.hookwrapper or implementation.wrapper:
-                    raise BadPlugin(f"plugin {name}: the hook {caller.name} must not be a wrapper")
 
     # --- Where strangers run ----------------------------------------------------------------------
 
@@ -143,10 +127,6 @@ class Hooks:
         if self._waiters is None:
             self._waiters = ThreadPoolExecutor(32, thread_name_prefix="offhook waits for plugins")
         return await asyncio.get_running_loop().run_in_executor(self._waiters, function)
-
-    def thread_of(self, plugin: str) -> PluginThread | None:
-        """The thread of a plugin from outside; None for all others."""
-        return self._threads.get(plugin)
 
     def close(self) -> None:
         """End all threads of plugins; one that does not answer is not waited for."""

@@ -36,10 +36,6 @@ def commit() -> Json:
     return {"type": "input_audio_buffer.commit"}
 
 
-def clear() -> Json:
-    return {"type": "input_audio_buffer.clear"}
-
-
 def text_item(text: str, role: Literal["user", "system"], item_id: str = "") -> Json:
     """A message of the caller's, or of the operator's, put into the conversation as text."""
     item: Json = {"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]}

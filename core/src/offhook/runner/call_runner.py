@@ -140,7 +140,7 @@ class CallRunner:
             finally:
                 await self._cease()
             await self._leave(end)
-        self.call.view.release()
+        self.call.view._release()
         return end.outcome
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
