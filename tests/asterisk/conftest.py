@@ -17,6 +17,8 @@ it (`sip_caller.py`), and `asterisk.result()` is what the dialplan saw after `St
 - Extensions (`conf/extensions.conf`): 7000 no greeting, 7001 with a greeting, 7003 answered by the dialplan first,
   7004 speaks to the caller again after `Stasis()`; 610 is a number to transfer a call to; 600 echo, 601 a prompt.
   The caller's `variables` become channel variables before `Stasis()`.
+- Extensions to call out to, as `Local/600@lab`: 600 answers, 604 rings, 605 and 607 are busy, 606 rejects. A
+  `SipCallee` (`sip_callee.py`) is a telephone to call out to.
 - `await caller.play(wav)` speaks in real time and waits; `start_playing(wav)` does not wait. `caller.heard` and
   `caller.sent` are lists of packets with their times (`time.time()`); `packet.is_loud` tells sound from silence.
 - `await asterisk.result(caller.number, "hangup")` is what extension `h` saw, `"transferred"` what 610 saw.

@@ -20,6 +20,7 @@ from offhook.ari import (
     ChannelStateChange,
     ChannelTalkingFinished,
     ChannelTalkingStarted,
+    Dial,
     Dialplan,
     Playback,
     PlaybackFinished,
@@ -28,7 +29,7 @@ from offhook.ari import (
     StasisStart,
     parse_event,
 )
-from offhook.ari.models import _EVENTS, channel_from, info_from
+from offhook.ari.parsing import _EVENTS, channel_from, info_from
 
 CHANNEL_JSON: dict[str, Any] = {
     "id": "pbx-1795.20",
@@ -105,6 +106,17 @@ EVENTS: list[tuple[str, dict[str, Any], AriEvent]] = [
         {"channel": CHANNEL_JSON, "cause": 16, "cause_txt": "Normal Clearing", "tech_cause": 0},
         ChannelDestroyed(CHANNEL, 16, "Normal Clearing"),
     ),
+    (
+        "ChannelDestroyed",
+        {"channel": CHANNEL_JSON, "cause": 17, "cause_txt": "User busy", "tech_cause": 486},
+        ChannelDestroyed(CHANNEL, 17, "User busy"),
+    ),
+    ("ChannelDestroyed", {"channel": CHANNEL_JSON}, ChannelDestroyed(CHANNEL)),
+    (
+        "Dial",
+        {"peer": CHANNEL_JSON, "dialstatus": "BUSY", "dialstring": "line", "forward": ""},
+        Dial(CHANNEL, "BUSY"),
+    ),
     ("PlaybackStarted", {"playback": PLAYBACK_JSON}, PlaybackStarted(PLAYBACK)),
     ("PlaybackFinished", {"playback": PLAYBACK_JSON}, PlaybackFinished(PLAYBACK)),
     (
@@ -135,7 +147,7 @@ def test_the_table_above_has_every_event() -> None:
     assert {kind for kind, _, _ in EVENTS} == set(_EVENTS)
 
 
-@pytest.mark.parametrize("kind", ["ChannelVarset", "Dial", "ChannelDialplan", "SomethingNew"])
+@pytest.mark.parametrize("kind", ["ChannelVarset", "ChannelDialplan", "SomethingNew"])
 def test_other_events_are_passed_over_in_silence(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     assert parse_event(message(kind, {"channel": CHANNEL_JSON})) is None
     assert not caplog.records
@@ -149,6 +161,9 @@ def test_other_events_are_passed_over_in_silence(kind: str, caplog: pytest.LogCa
         ("StasisStart", {"channel": {**CHANNEL_JSON, "caller": "Ann"}}, "caller"),
         ("StasisStart", {"channel": CHANNEL_JSON, "args": "first"}, "args"),
         ("StasisEnd", {"channel": None}, "channel"),
+        ("Dial", {"channel": CHANNEL_JSON}, "channel"),
+        ("Dial", {"peer": CHANNEL_JSON, "dialstatus": None}, "dialstatus"),
+        ("ChannelDestroyed", {"channel": CHANNEL_JSON, "cause": "17"}, "cause"),
         ("ChannelDtmfReceived", {"channel": CHANNEL_JSON}, "digit"),
         ("ChannelDtmfReceived", {"channel": CHANNEL_JSON, "digit": 5}, "digit"),
         ("ChannelTalkingFinished", {"channel": CHANNEL_JSON, "duration": "5 s"}, "duration"),
@@ -170,7 +185,18 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
-FIELDS = ["channel", "playback", "bridge", "args", "digit", "duration_ms", "duration", "cause", "cause_txt"]
+FIELDS = [
+    "channel",
+    "peer",
+    "playback",
+    "bridge",
+    "args",
+    "digit",
+    "duration_ms",
+    "duration",
+    "cause",
+    "cause_txt",
+]
 
 
 @given(JSON)

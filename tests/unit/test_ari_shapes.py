@@ -14,6 +14,7 @@ import pytest
 
 from offhook.simulators.asterisk import channel_routes, channels, other_routes
 from offhook.simulators.asterisk.channels import CallerChannel
+from offhook.simulators.asterisk.outgoing import Refusal, SimulatedCallee
 from offhook.simulators.asterisk.rest import RestSide, Routes
 from offhook.simulators.asterisk.sounds import Sounds
 from offhook.simulators.asterisk.stasis import EventSocket
@@ -80,6 +81,21 @@ class Bench:
         if answered:
             self.switch.answer(channel)
         return channel
+
+    async def originate(self, channel_id: str, refuses: Refusal | None = None) -> SimulatedCallee:
+        """A call of the application's own, to a telephone that answers or refuses at once."""
+        callee = SimulatedCallee(
+            "PJSIP/alice", answers_after_seconds=0.0, refuses=refuses, rings=True, dtx=False
+        )
+        self.switch.callees["PJSIP/alice"] = callee
+        await self.ask(
+            f"POST /channels/{channel_id}",
+            body='{"variables": {"X": "1"}}',
+            endpoint="PJSIP/alice",
+            app=APP,
+            callerId="Ann <4711>",
+        )
+        return callee
 
     def pass_time(self, channel: channels.Channel | Any, seconds: float) -> None:
         """Move a channel or bridge by so much audio."""
@@ -174,6 +190,14 @@ async def exercise(bench: Bench) -> None:
     await bench.ask(f"POST /channels/{other.id}/variable", variable="X", value="1")
     await bench.ask("POST /bridges/b1/addChannel", channel=other.id)
     await bench.call(answered=False).phone.hangup()
+
+    await bench.originate("o1")
+    await bench.originate("o1")
+    answered = await bench.originate("o2")
+    await answered.calls[0].hangup()
+    await bench.originate("o3", refuses="busy")
+    await bench.ask("POST /channels/o4", endpoint="PJSIP/nobody", app=APP)
+    await bench.ask("POST /channels/o4", endpoint="nobody", app=APP)
     bench.switch.stasis.attach([APP], Recorder(), False)
 
 

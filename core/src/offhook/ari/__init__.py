@@ -1,7 +1,7 @@
 """ARI, Asterisk's REST interface and event stream: the host's only way to control calls.
 
 `client.py` makes the requests, `events.py` reads the stream, `models.py` holds what both speak of,
-`errors.py` what can go wrong.
+`parsing.py` reads it from JSON, `errors.py` says what can go wrong.
 """
 
 from .client import AriClient
@@ -31,14 +31,15 @@ from .models import (
     ChannelStateChange,
     ChannelTalkingFinished,
     ChannelTalkingStarted,
+    Dial,
     Dialplan,
     Playback,
     PlaybackFinished,
     PlaybackStarted,
     StasisEnd,
     StasisStart,
-    parse_event,
 )
+from .parsing import parse_event
 
 __all__ = [
     "ApplicationReplaced",
@@ -61,6 +62,7 @@ __all__ = [
     "ChannelTalkingStarted",
     "Conflict",
     "Connected",
+    "Dial",
     "Dialplan",
     "Disconnected",
     "NotFound",

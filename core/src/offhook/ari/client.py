@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -19,19 +20,9 @@ import aiohttp
 
 from . import variables
 from .connection import AriConnection
-from .errors import AriError, Conflict, NotFound, ServerError
-from .models import (
-    AsteriskInfo,
-    Bridge,
-    Channel,
-    FormatError,
-    Playback,
-    bridge_from,
-    channel_from,
-    info_from,
-    playback_from,
-    rtp_address_of,
-)
+from .errors import AriError, BadRequest, Conflict, NotFound, ServerError
+from .models import AsteriskInfo, Bridge, Channel, Playback, rtp_address_of
+from .parsing import FormatError, bridge_from, channel_from, info_from, playback_from
 
 log = logging.getLogger("offhook.ari")
 
@@ -97,6 +88,57 @@ class AriClient:
     async def channel(self, channel_id: str) -> Channel:
         """One channel as it is now; `NotFound` if it is gone."""
         return await self._http.get(f"/channels/{_segment(channel_id)}", channel_from)
+
+    async def originate(
+        self,
+        endpoint: str,
+        *,
+        channel_id: str,
+        caller_id: str = "",
+        timeout_seconds: float = 30.0,
+        app_args: str = "",
+        variables: Mapping[str, str] | None = None,
+        formats: str = "",
+    ) -> Channel:
+        """Call `endpoint` (`PJSIP/alice`, `Local/600@sales` …): once answered, it enters the application.
+
+        Returns as soon as Asterisk has taken the request; the channel is `Down` then. What becomes of it, the
+        events `Dial`, `StasisStart` and `ChannelDestroyed` tell (see `Dial`); the application has to be
+        connected, or there are none. `caller_id`, as `Ann <4711>`, is what the callee sees. `timeout_seconds`:
+        how long it may ring, rounded up to whole seconds; -1 is for ever. `app_args`, comma-separated, are the
+        `args` of the StasisStart. `formats`, comma-separated (`ulaw,alaw`): what the channel carries, else
+        Asterisk chooses. To repeat the request does no harm as long as the channel lives, and calls again after.
+
+        `ServerError`: Asterisk has no such endpoint, or no phone is registered for it. `BadRequest`: no
+        `TECHNOLOGY/RESOURCE`, or an unknown format. `ValueError`: the time is none of these.
+        """
+        if not (timeout_seconds == -1 or 0 < timeout_seconds < math.inf):
+            raise ValueError(
+                f"timeout_seconds {timeout_seconds:g}: allowed is a time above 0, or -1 for no limit"
+            )
+        path = f"/channels/{_segment(channel_id)}"
+        wanted = {
+            "endpoint": endpoint,
+            "app": self.app,
+            "appArgs": app_args,
+            "callerId": caller_id,
+            "timeout": str(math.ceil(timeout_seconds)),
+            "formats": formats,
+        }
+        query = {name: value for name, value in wanted.items() if value}
+        body = {"variables": dict(variables)} if variables else None
+        try:
+            return await self._create(path, path, channel_from, body=body, **query)
+        except (Conflict, ServerError) as error:
+            # 500 "Allocation failed", or 409 though no channel has the id: Asterisk looks at an `errno` that may
+            # be left over from an earlier request on the same HTTP connection.
+            if error.status not in (409, 500):
+                raise
+            why = f"{endpoint} cannot be called: no such endpoint, or no phone is registered there"
+            raise ServerError("POST", path, error.status, f"{why} ({error.reason})") from None
+        except BadRequest as error:
+            given = f"endpoint {endpoint!r}" + (f", formats {formats!r}" if formats else "")
+            raise BadRequest("POST", path, error.status, f"{error.reason} ({given})") from None
 
     async def answer(self, channel_id: str) -> None:
         """Answer the channel; not an error if it is up already."""
@@ -296,12 +338,21 @@ class AriClient:
         """Delete the bridge; its channels stay. `missing_ok`: one that is gone is done."""
         await self._http.delete(f"/bridges/{_segment(bridge_id)}", missing_ok)
 
-    async def _create(self, path: str, made: str, parse: Callable[[object], _T], **query: str) -> _T:
+    async def _create(
+        self,
+        path: str,
+        made: str,
+        parse: Callable[[object], _T],
+        *,
+        body: Mapping[str, object] | None = None,
+        **query: str,
+    ) -> _T:
         """Make what will be found at `made`. Ids are ours: what is there already, an earlier attempt made."""
         try:
-            return await self._http.create(path, parse, **query)
+            return await self._http.create(path, parse, body=body, **query)
         except (Conflict, ServerError) as error:
-            # An id that is taken is 500 for a channel, 409 for a bridge (500 on Asterisk 16).
+            # An id that is taken is 500 for external media and a snoop, 409 for an originated channel and for a
+            # bridge (500 on Asterisk 16).
             try:
                 return await self._http.get(made, parse)
             except AriError:

@@ -14,7 +14,7 @@ from yarl import URL
 
 from .address import ari_base_url
 from .errors import AriError, AriUnreachable, NotFound, error_for
-from .models import FormatError
+from .parsing import FormatError
 
 _T = TypeVar("_T")
 
@@ -66,9 +66,16 @@ class AriConnection:
         """A POST whose answer does not matter."""
         await self._answer("POST", path, query, body)
 
-    async def create(self, path: str, parse: Callable[[object], _T], **query: str) -> _T:
+    async def create(
+        self,
+        path: str,
+        parse: Callable[[object], _T],
+        *,
+        body: Mapping[str, object] | None = None,
+        **query: str,
+    ) -> _T:
         """A POST that makes something, which `parse` takes from the answer."""
-        return self._parsed("POST", path, parse, await self._answer("POST", path, query, None))
+        return self._parsed("POST", path, parse, await self._answer("POST", path, query, body))
 
     async def delete(self, path: str, missing_ok: bool, **query: str) -> None:
         """A DELETE; with `missing_ok`, what is not there counts as deleted."""
@@ -99,7 +106,7 @@ class AriConnection:
             raise self._unreachable("GET", path, error) from error
 
     async def _answer(
-        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, str] | None
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, object] | None
     ) -> object:
         """The answer's JSON, None if it has no body."""
         try:

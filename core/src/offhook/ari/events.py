@@ -19,7 +19,8 @@ import aiohttp
 
 from .client import AriClient
 from .errors import AriError
-from .models import ApplicationReplaced, AriEvent, parse_event
+from .models import ApplicationReplaced, AriEvent
+from .parsing import parse_event
 
 log = logging.getLogger("offhook.ari")
 

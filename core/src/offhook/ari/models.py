@@ -1,19 +1,13 @@
-"""ARI's objects and events as frozen dataclasses, and `parse_event`, which makes them from JSON.
+"""ARI's objects and events as frozen dataclasses; `parsing.py` makes them from JSON.
 
 Only what the host uses is kept. Names are ARI's own, in snake case; a duration carries its unit. Events that
-are not listed here (`ChannelVarset`, `Dial` and many more) are nobody's business and parse to None.
+are not listed here (`ChannelVarset`, `ChannelDialplan` and many more) are nobody's business and parse to None.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-log = logging.getLogger("offhook.ari")
-
-_Json = Mapping[str, Any]
 
 # --- Objects -----------------------------------------------------------------------------------------
 
@@ -162,12 +156,41 @@ class ChannelHangupRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Dial:
+    """How the call to a channel that we originated stands; external media have it too.
+
+    Measured with SIP telephones on Asterisk 22 (ARI pages "Channels", originate, and "Events"):
+
+    | the other side | `Dial` after the first, empty one | then |
+    |---|---|---|
+    | answers | perhaps `RINGING`, `ANSWER` | `StasisStart`, channel `Up` |
+    | is busy (486) | `BUSY` | `ChannelDestroyed`, cause 17 |
+    | rejects (603, 403) | `NOANSWER` | cause 21 |
+    | does not exist (404) | `NOANSWER` | cause 1 |
+    | is not available (480) | `NOANSWER` | cause 19 |
+    | has no free line (503) | `CONGESTION` | cause 34 |
+    | does not answer in time | perhaps `RINGING` | cause 19 |
+    | rings, and we hang up | `NOANSWER` | cause 16 |
+
+    Behind a Local channel the cause is often 0, and only `Dial` tells: after `Busy()`, `Congestion()`, or a
+    `Dial()` that came to nothing, of which a rejection is `CONGESTION`. `Hangup(17)` passes its cause on. Where
+    there is no such extension, there is no `Dial` and the cause is 0. The events of the other half, whose id
+    ends in `;2`, come too. `Dial` has no fixed place among the channel's other events.
+    """
+
+    channel: Channel
+    """The channel that is called (ARI `peer`)."""
+    status: str = ""
+    """Empty: it is being called; `RINGING`, `PROGRESS`, `ANSWER`, `BUSY`, `CONGESTION`, `NOANSWER` …"""
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelDestroyed:
-    """The channel is gone. Not sent for a SIP caller's channel unless the application subscribed to it."""
+    """The channel is gone. Sent for one that we originated, and for a SIP caller's only if subscribed to."""
 
     channel: Channel
     cause: int = 0
-    """The Q.850 cause."""
+    """The Q.850 cause; 0 if Asterisk does not know it."""
     cause_text: str = ""
 
 
@@ -213,6 +236,7 @@ AriEvent = (
     | ChannelTalkingStarted
     | ChannelTalkingFinished
     | ChannelHangupRequest
+    | Dial
     | ChannelDestroyed
     | PlaybackStarted
     | PlaybackFinished
@@ -221,154 +245,8 @@ AriEvent = (
 )
 
 
-# --- From JSON ---------------------------------------------------------------------------------------
-
-
-class FormatError(ValueError):
-    """JSON that is not what ARI documents; the message names the field."""
-
-
-def parse_event(data: object) -> AriEvent | None:
-    """One message of the event stream. None for an event that is not used or is malformed (logged)."""
-    kind = data.get("type") if isinstance(data, Mapping) else None
-    parse = _EVENTS.get(kind) if isinstance(kind, str) else None
-    if parse is None or not isinstance(data, Mapping):
-        return None
-    try:
-        return parse(data)
-    except FormatError as error:
-        log.warning("ARI event %s left out: %s", kind, error)
-        return None
-
-
-def channel_from(data: object) -> Channel:
-    """Raises `FormatError`."""
-    channel = _object(data, "channel")
-    dialplan = _object(channel.get("dialplan", {}), "dialplan")
-    return Channel(
-        id=_id(channel, "channel"),
-        name=_text(channel, "name"),
-        state=_text(channel, "state"),
-        caller=_caller(channel, "caller"),
-        connected=_caller(channel, "connected"),
-        dialplan=Dialplan(
-            context=_text(dialplan, "context"),
-            extension=_text(dialplan, "exten"),
-            priority=_number(dialplan, "priority"),
-        ),
-        language=_text(channel, "language"),
-        variables={
-            str(name): str(value)
-            for name, value in _object(channel.get("channelvars", {}), "channelvars").items()
-        },
-    )
-
-
-def bridge_from(data: object) -> Bridge:
-    """Raises `FormatError`."""
-    bridge = _object(data, "bridge")
-    return Bridge(
-        id=_id(bridge, "bridge"),
-        name=_text(bridge, "name"),
-        type=_text(bridge, "bridge_type"),
-        technology=_text(bridge, "technology"),
-        channel_ids=tuple(_texts(bridge, "channels")),
-    )
-
-
-def playback_from(data: object) -> Playback:
-    """Raises `FormatError`."""
-    playback = _object(data, "playback")
-    return Playback(
-        id=_id(playback, "playback"),
-        media_uri=_text(playback, "media_uri"),
-        target_uri=_text(playback, "target_uri"),
-        state=_text(playback, "state"),
-    )
-
-
-def info_from(data: object) -> AsteriskInfo:
-    """Raises `FormatError`."""
-    info = _object(data, "info")
-    system = _object(info.get("system", {}), "system")
-    return AsteriskInfo(
-        version=_text(system, "version"),
-        name=_text(_object(info.get("config", {}), "config"), "name"),
-        entity_id=_text(system, "entity_id"),
-    )
-
-
 def rtp_address_of(variables: Mapping[str, str]) -> tuple[str, int] | None:
     """The address in UNICASTRTP_LOCAL_ADDRESS and UNICASTRTP_LOCAL_PORT, if both are there."""
     address = variables.get("UNICASTRTP_LOCAL_ADDRESS", "")
     port = variables.get("UNICASTRTP_LOCAL_PORT", "")
     return (address, int(port)) if address and port.isascii() and port.isdigit() else None
-
-
-_EVENTS: dict[str, Callable[[_Json], AriEvent]] = {
-    "StasisStart": lambda e: StasisStart(_channel(e), tuple(_texts(e, "args")), _text(e, "application")),
-    "StasisEnd": lambda e: StasisEnd(_channel(e)),
-    "ChannelStateChange": lambda e: ChannelStateChange(_channel(e)),
-    "ChannelDtmfReceived": lambda e: ChannelDtmfReceived(
-        _channel(e), _required_text(e, "digit"), _number(e, "duration_ms")
-    ),
-    "ChannelTalkingStarted": lambda e: ChannelTalkingStarted(_channel(e)),
-    "ChannelTalkingFinished": lambda e: ChannelTalkingFinished(_channel(e), _number(e, "duration")),
-    "ChannelHangupRequest": lambda e: ChannelHangupRequest(
-        _channel(e), _number(e, "cause") if "cause" in e else None, e.get("soft") is True
-    ),
-    "ChannelDestroyed": lambda e: ChannelDestroyed(_channel(e), _number(e, "cause"), _text(e, "cause_txt")),
-    "PlaybackStarted": lambda e: PlaybackStarted(playback_from(e.get("playback"))),
-    "PlaybackFinished": lambda e: PlaybackFinished(playback_from(e.get("playback"))),
-    "ChannelLeftBridge": lambda e: ChannelLeftBridge(_channel(e), bridge_from(e.get("bridge"))),
-    "ApplicationReplaced": lambda e: ApplicationReplaced(_text(e, "application")),
-}
-
-
-def _channel(event: _Json) -> Channel:
-    return channel_from(event.get("channel"))
-
-
-def _caller(channel: _Json, key: str) -> Caller:
-    caller = _object(channel.get(key, {}), key)
-    return Caller(_text(caller, "name"), _text(caller, "number"))
-
-
-def _object(value: object, what: str) -> _Json:
-    if not isinstance(value, Mapping):
-        raise FormatError(f"{what} should be an object, not {value!r:.80}")
-    return value
-
-
-def _id(data: _Json, what: str) -> str:
-    if not _text(data, "id"):
-        raise FormatError(f"{what} has no id")
-    return _text(data, "id")
-
-
-def _required_text(data: _Json, key: str) -> str:
-    text = _text(data, key)
-    if not text:
-        raise FormatError(f"{key} is missing")
-    return text
-
-
-def _text(data: _Json, key: str) -> str:
-    value = data.get(key, "")
-    if not isinstance(value, str):
-        raise FormatError(f"{key} should be text, not {value!r:.80}")
-    return value
-
-
-def _texts(data: _Json, key: str) -> list[str]:
-    value = data.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise FormatError(f"{key} should be a list of texts, not {value!r:.80}")
-    return value
-
-
-def _number(data: _Json, key: str) -> int:
-    value = data.get(key, 0)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise FormatError(f"{key} should be a number, not {value!r:.80}")
-    return value

@@ -6,6 +6,7 @@ the door.
 | `server.py` | `SimulatedAsterisk`: the ports, and placing calls |
 | `switch.py` | channels, bridges, playbacks, and each change of them with its events in order |
 | `channels.py`, `bridges.py` | where the audio goes |
+| `outgoing.py` | calls that the application makes, and the telephones that it can call |
 | `rtp.py` | the UDP leg of external media |
 | `pacer.py` | the one timer of all calls |
 | `playbacks.py`, `sounds.py` | prompts, and what waits for them |
@@ -15,8 +16,9 @@ the door.
 | `script.py`, `__main__.py` | scripted calls, and the program |
 """
 
+from offhook.simulators.asterisk.outgoing import SimulatedCallee
 from offhook.simulators.asterisk.rest import Exchange
 from offhook.simulators.asterisk.server import SimulatedAsterisk
 from offhook.simulators.caller import HeardPacket, LeftStasis, SimulatedCaller
 
-__all__ = ["Exchange", "HeardPacket", "LeftStasis", "SimulatedAsterisk", "SimulatedCaller"]
+__all__ = ["Exchange", "HeardPacket", "LeftStasis", "SimulatedAsterisk", "SimulatedCallee", "SimulatedCaller"]

@@ -1,6 +1,7 @@
 """ARI's `/channels` resource."""
 
 from offhook.simulators.asterisk.channels import CallerChannel, Channel, ExternalMediaChannel, SnoopChannel
+from offhook.simulators.asterisk.outgoing import CalleeChannel
 from offhook.simulators.asterisk.playbacks import Playback, PlaybackQueue
 from offhook.simulators.asterisk.rest import NOTHING, Answer, AriError, Request, Routes
 from offhook.simulators.asterisk.rtp import PAYLOAD_TYPES
@@ -9,6 +10,9 @@ from offhook.simulators.asterisk.variables import UnknownFunctionError, read
 
 routes = Routes()
 SNOOP_DIRECTIONS = ("none", "in", "out", "both")
+FORMATS = ("ulaw", "alaw", "g722", "gsm", "opus", "slin", "slin12", "slin16", "slin24", "slin48")
+"""What `formats` may name when a call is made; the audio is µ-law all the same."""
+DEFAULT_RINGING_SECONDS = 30.0
 _INTERNAL_ERROR = "An internal error prevented this request from being handled"
 
 
@@ -39,6 +43,36 @@ async def external_media(request: Request) -> Answer:
     return 200, channel.as_json() | {"channelvars": leg}
 
 
+@routes.route("POST", "/channels")
+@routes.route("POST", "/channels/{}")
+async def originate(request: Request) -> Answer:
+    """Call a telephone; once it answers, its channel enters the application."""
+    endpoint, app = request.get("endpoint"), request.get("app")
+    channel_id = request.path[0] if request.path else request.get("channelId") or request.switch.channel_id()
+    if not endpoint:
+        raise AriError(400, "Endpoint must be specified")
+    technology, slash, _ = endpoint.partition("/")
+    if not slash:
+        raise AriError(400, "Invalid endpoint specified")
+    if not app:
+        raise AriError(400, "Application or extension must be specified")
+    for name in filter(None, request.get("formats").split(",")):
+        if name not in FORMATS:
+            raise AriError(400, f"Provided format ({name}) was not found")
+    if channel_id in request.switch.channels:
+        raise AriError(409, "Channel with given unique ID already exists")
+    callee = request.switch.callees.get(endpoint)
+    if callee is None and technology != "Local":
+        return 500, {"error": "Allocation failed"}
+    arguments = _arguments(request.get("appArgs"))
+    dtx = callee is not None and callee.dtx
+    channel = CalleeChannel(request.switch, channel_id, endpoint, dtx, app, arguments)
+    channel.variables |= request.variables
+    channel.shows(request.get("callerId"))
+    request.switch.originate(channel, endpoint, app, _ringing_seconds(request.get("timeout")))
+    return 200, channel.as_json()
+
+
 @routes.route("GET", "/channels/{}")
 async def get_channel(request: Request) -> Answer:
     """One channel."""
@@ -48,7 +82,11 @@ async def get_channel(request: Request) -> Answer:
 @routes.route("DELETE", "/channels/{}")
 async def hang_up(request: Request) -> Answer:
     """Hang up at once, whatever the channel is doing."""
-    request.switch.hang_up(request.channel(), request.get("reason") or request.get("reason_code"))
+    channel, reason = request.channel(), request.get("reason") or request.get("reason_code")
+    if isinstance(channel, CalleeChannel) and channel.state != "Up":
+        channel.cancel(reason)
+    else:
+        request.switch.hang_up(channel, reason)
     return NOTHING
 
 
@@ -183,6 +221,15 @@ def start_playback(request: Request, playback: Playback, queue: PlaybackQueue) -
     request.switch.playbacks[playback.id] = (playback, queue)
     queue.play(playback)
     return 201, playback.as_json()
+
+
+def _ringing_seconds(timeout: str) -> float:
+    """How long it may ring, -1 for ever; like Asterisk, 30 seconds for anything else that is no time."""
+    try:
+        seconds = int(timeout)
+    except ValueError:
+        return DEFAULT_RINGING_SECONDS
+    return seconds if seconds > 0 or seconds == -1 else DEFAULT_RINGING_SECONDS
 
 
 def _arguments(text: str) -> list[str]:

@@ -29,6 +29,7 @@ class Channel:
         self.protocol_id = ""
         self.caller_name = ""
         self.caller_number = ""
+        self.connected_name = ""
         self.connected_number = ""
         self.context = "default"
         self.extension = "s"
@@ -52,7 +53,7 @@ class Channel:
             "state": self.state,
             "protocol_id": self.protocol_id,
             "caller": {"name": self.caller_name, "number": self.caller_number},
-            "connected": {"name": "", "number": self.connected_number},
+            "connected": {"name": self.connected_name, "number": self.connected_number},
             "accountcode": "",
             "dialplan": {
                 "context": self.context,
@@ -117,6 +118,11 @@ class CallerChannel(Channel):
     """The channel of a simulated caller, `PJSIP/…`. While a playback runs on it, it neither gives its audio
     to the bridge nor takes the bridge's, as Asterisk does; a snoop hears the caller all the same.
     """
+
+    from_dialplan = True
+    """False: the application made the call, and no dialplan (nor its `h` extension) knows of it."""
+    end_cause = (16, "Normal Clearing")
+    """What ChannelDestroyed says unless the application hung up."""
 
     def __init__(
         self, switch: "Switch", channel_id: str, name: str, state: str, number: str, dtx: bool

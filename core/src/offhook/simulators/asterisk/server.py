@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 from offhook.simulators.asterisk import channel_routes, other_routes
 from offhook.simulators.asterisk.bridges import Bridge
 from offhook.simulators.asterisk.channels import CallerChannel, Channel
+from offhook.simulators.asterisk.outgoing import Refusal, SimulatedCallee
 from offhook.simulators.asterisk.rest import Exchange, RestSide, Routes
 from offhook.simulators.asterisk.sounds import Sounds
 from offhook.simulators.asterisk.stasis import EventSocket
@@ -150,6 +151,27 @@ class SimulatedAsterisk:
         channel.priority = 2
         self._enter(channel, app or self.app, list(args))
         return channel.phone
+
+    def callee(
+        self,
+        endpoint: str,
+        *,
+        answers_after_seconds: float | None = 0.2,
+        refuses: Refusal | None = None,
+        rings: bool = True,
+        dtx: bool = False,
+    ) -> SimulatedCallee:
+        """Set up a telephone that the application can call as `endpoint`, such as `PJSIP/alice`.
+
+        It answers after `answers_after_seconds`; None: nobody picks up, and it rings until the call is given up.
+        With `refuses` it refuses after that time, as busy or in another way. `rings` False: it does not report
+        that it rings. An endpoint that was not set up is one that Asterisk does not know.
+        """
+        telephone = SimulatedCallee(
+            endpoint, answers_after_seconds=answers_after_seconds, refuses=refuses, rings=rings, dtx=dtx
+        )
+        self._switch.callees[endpoint] = telephone
+        return telephone
 
     async def dial_again(self, call: SimulatedCaller, *, args: Sequence[str] = ()) -> None:
         """The dialplan, where `call` went on, runs `Stasis` once more. Raises `LookupError` when the call is

@@ -11,6 +11,7 @@ from typing import Any
 
 from offhook.simulators.asterisk.bridges import Bridge
 from offhook.simulators.asterisk.channels import CallerChannel, Channel, ExternalMediaChannel, SnoopChannel
+from offhook.simulators.asterisk.outgoing import CalleeChannel, SimulatedCallee
 from offhook.simulators.asterisk.pacer import Pacer
 from offhook.simulators.asterisk.playbacks import Playback, PlaybackQueue
 from offhook.simulators.asterisk.sounds import Sounds
@@ -38,6 +39,8 @@ class Switch:
         self.started = self.timestamp()
         self.entity_id = "02:00:00:00:00:01"
         self.channels: dict[str, Channel] = {}
+        self.callees: dict[str, SimulatedCallee] = {}
+        """The telephones that can be called, by endpoint."""
         self.bridges: dict[str, Bridge] = {}
         self.playbacks: dict[str, tuple[Playback, PlaybackQueue]] = {}
         self.pacer = Pacer()
@@ -124,6 +127,14 @@ class Switch:
         self.stasis.publish("ChannelCreated", channel)
         self.pacer.add(channel)
 
+    def originate(self, channel: CalleeChannel, endpoint: str, app: str, timeout_seconds: float) -> None:
+        """A call of the application's goes out; a moment later the telephone rings."""
+        self.add_caller(channel)
+        if app in self.stasis.applications:
+            self.stasis.applications[app].channels[channel.id] += 1
+        callee = self.callees.get(endpoint)
+        self.later(self.stasis_start_delay_seconds, channel.dial, callee, timeout_seconds)
+
     def answer(self, channel: Channel) -> None:
         """Pick up; a channel that is up stays as it is."""
         if channel.state == "Up":
@@ -181,7 +192,7 @@ class Switch:
 
     def _dialplan_over(self, channel: CallerChannel) -> None:
         if not channel.gone and channel.app is None:
-            self._remove(channel)
+            self.remove(channel, *channel.end_cause)
             channel.phone.line_closed()
 
     def _end_caller(self, channel: CallerChannel, how: Any, reason: str) -> None:
@@ -191,9 +202,12 @@ class Switch:
         self.leave_bridge(channel, hung_up=True)
         if in_stasis:
             self.leave_stasis(channel)
-        if how == "hung_up_by_caller" and channel.state == "Up":
+        if how == "hung_up_by_caller" and channel.state == "Up" and channel.from_dialplan:
             self.stasis.publish("ChannelHangupRequest", channel, cause=16, soft=True)
-        self._remove(channel)
+        if how == "hung_up_by_app":
+            self.remove(channel)
+        else:
+            self.remove(channel, *channel.end_cause)
         if in_stasis:
             channel.extension = "h"
             channel.priority = 1
@@ -212,11 +226,14 @@ class Switch:
             )
         )
 
-    def _remove(self, channel: Channel) -> None:
+    def remove(
+        self, channel: Channel, cause: int = 16, cause_txt: str = "Normal Clearing", **fields: Any
+    ) -> None:
+        """The channel is gone."""
         channel.gone = True
         self.channels.pop(channel.id, None)
         channel.close()
-        self.stasis.publish("ChannelDestroyed", channel, cause=16, cause_txt="Normal Clearing")
+        self.stasis.publish("ChannelDestroyed", channel, cause=cause, cause_txt=cause_txt, **fields)
         for application in self.stasis.applications.values():
             application.channels.pop(channel.id, None)
         if isinstance(channel, CallerChannel):
@@ -270,7 +287,7 @@ class Switch:
             self.leave_stasis(channel)
         if isinstance(channel, ExternalMediaChannel):
             channel.app_name, channel.app_data = "AppDial2", "(Outgoing Line)"
-        self._remove(channel)
+        self.remove(channel)
 
     # Bridges
 
