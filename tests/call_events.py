@@ -24,9 +24,11 @@ from offhook.call.events import (
     PlaybackFinished,
     PlaybackStarted,
     PlayoutStopped,
+    PluginEvent,
     ProviderError,
     ResponseDone,
     ResponseStarted,
+    SayRequested,
     SettingsChanged,
     SpeechStarted,
     SpeechStopped,
@@ -38,6 +40,7 @@ from offhook.call.events import (
     ToolRequested,
     TranscriptFailed,
     TurnCommitted,
+    WorkFinished,
 )
 from offhook.settings import settings_with
 
@@ -69,6 +72,9 @@ talk = st.one_of(
     st.builds(ToolRequested, responses, tool_calls, st.just("look_up"), st.just("{}")),
     st.builds(ToolFinished, tool_calls, st.just("look_up"), st.just("{}")),
     st.just(ProviderError("code", "message")),
+    st.builds(PluginEvent, st.sampled_from(["wake", ""]), st.none()),
+    st.builds(WorkFinished, st.integers(0, 3), st.just("found"), st.sampled_from(["", "lost"])),
+    st.builds(SayRequested, st.sampled_from(["Hello.", "Goodbye."])),
 )
 rare = st.one_of(
     st.builds(Arrived, st.booleans()),

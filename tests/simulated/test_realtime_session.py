@@ -137,7 +137,6 @@ async def test_every_action_is_a_message_that_the_api_knows_with_an_id() -> None
         assert [message["type"] for message in peer.received[1:]] == [
             "input_audio_buffer.append",
             "input_audio_buffer.commit",
-            "input_audio_buffer.clear",
             "conversation.item.create",
             "conversation.item.create",
             "response.create",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from offhook.call import events as ev
@@ -27,6 +28,8 @@ class CallRecords:
         self.all: dict[str, CallRecord] = {}
         """Call id → record, oldest first."""
         self.feed = Feed(lambda: self.all)
+        self.ended: Counter[str] = Counter()
+        """How many calls have ended, by cause."""
         self._hooks = hooks
         self._calls = calls
 
@@ -58,6 +61,8 @@ class CallRecords:
 
     def closed(self, record: CallRecord) -> None:
         """A call has ended and everything that it held is free."""
+        if record.outcome is not None:
+            self.ended[record.outcome.cause.value] += 1
         self.feed.released(record.call_id, asyncio.get_running_loop().time(), record)
         ended = [call_id for call_id, known in self.all.items() if not known.live]
         for call_id in ended[: max(0, len(ended) - ENDED_KEPT)]:

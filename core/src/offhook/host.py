@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from aiohttp import web
 
 from offhook import ari
 from offhook.call import events as ev
@@ -33,6 +34,7 @@ from offhook.runner.call_runner import Equipment
 from offhook.runner.call_settings import with_known_modes
 from offhook.secrets import AT_START, Secrets, with_secrets
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
+from offhook.telemetry.metrics import CONTENT_TYPE, HostMetrics
 
 log = logging.getLogger("offhook.host")
 
@@ -83,6 +85,13 @@ class Host:
             self.hooks.close()
             raise
         self._reception = Reception(next_calls, self.hooks, secrets=secrets, clock=clock)
+        self._metrics = HostMetrics(
+            ready=lambda: self.ready,
+            running_calls=lambda: len(self.calls),
+            ended_calls=lambda: self._reception.records.ended,
+            rtp_ports_in_use=lambda: self.ports_in_use,
+            plugin_failures=self.hooks.failures.counts,
+        )
         self._serves_console = console
         self._console: ConsoleApp | None = None
         self._http_session = http_session
@@ -97,7 +106,7 @@ class Host:
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as opened:
-            opened.callback(self.hooks.close)
+            opened.push_async_callback(self.hooks.closed)
             await self._open(opened)
             self._resources = opened.pop_all()
         log.info("taking calls of the application %s at %s", self._ari.app, self._ari.base_url)
@@ -275,6 +284,10 @@ class Host:
         """Call id → record: the live calls, and some that ended lately. Oldest first."""
         return self._reception.records.all
 
+    def metrics(self) -> bytes:
+        """What `GET /metrics` answers: the host's numbers in Prometheus' text format."""
+        return self._metrics.text()
+
     @property
     def ready(self) -> bool:
         """True while the host takes calls: connected to Asterisk, and not stopping."""
@@ -333,7 +346,10 @@ class Host:
         return True
 
     async def _make_console(self) -> ConsoleApp:
-        routes = await self.hooks.http_routes()
+        async def metrics(request: web.Request) -> web.Response:
+            return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})
+
+        routes = [web.get("/metrics", metrics), *await self.hooks.http_routes()]
         return ConsoleApp(
             self, settings=self.settings.server, routes=routes, feed=self._reception.records.feed
         )

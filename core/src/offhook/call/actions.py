@@ -89,6 +89,7 @@ class Run:
     work: Callable[[], Awaitable[Any]]
     """An async function without arguments; what it returns is `Ran.result`."""
     timeout_seconds: float = 10.0
+    """More than 0. What takes longer is cancelled, and `Ran.error` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,6 @@ class StartWork:
     owner: str
     name: str
     work: Callable[[], Awaitable[Any]]
-    timeout_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

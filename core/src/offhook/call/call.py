@@ -193,10 +193,10 @@ class Call:
                 case do.Collected(digits=digits):
                     self.state.digits = digits
                     self._command(do.SetResult(if_hung_up_now(self.state)), "", out)
-                case do.Run(name=name, work=work, timeout_seconds=seconds):
+                case do.Run(name=name, work=work):
                     self._cancel(self.state.works.named(owner, name), out)
                     work_id = self.state.works.start(owner, name)
-                    out.append(do.StartWork(work_id, owner, name, work, seconds))
+                    out.append(do.StartWork(work_id, owner, name, work))
                 case do.PartBroke(reason=reason):
                     self._part_broke(reason, owner, out)
                     return

@@ -14,7 +14,7 @@ Kind = Literal["raised", "nonsense", "late", "blocked", "flooded", "dropped", "s
 `blocked`: it kept its thread. `flooded`: too many actions. `dropped`: audio that a listener was too slow to take.
 `stale`: something was asked of a call that has ended."""
 
-Failure = tuple[str, str, Kind]
+Failure = tuple[str, str, str]
 """(plugin, where, kind)"""
 
 

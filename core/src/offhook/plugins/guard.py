@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
@@ -67,7 +68,7 @@ class GuardedPart:
             for number, action in enumerate(self._answers(event, call), 1):
                 _check(action)
                 self._check_flood(number, call.now)
-                yield self._work_aside(action) if isinstance(action, Run) else action
+                yield self._watched(action, call.call_id) if isinstance(action, Run) else action
         except Exception as error:
             kind, text = _told(error)
             reason = f"the {self._role} of plugin {self._plugin} {text}"
@@ -94,11 +95,27 @@ class GuardedPart:
                 raise _Flood(f"took longer than {ANSWER_SECONDS:g} s to answer one event")
             yield action
 
-    def _work_aside(self, action: Run) -> Run:
-        """The same work, in the thread of the plugin."""
-        if (thread := self._thread) is None:
-            return action
-        return replace(action, work=lambda: thread.run(f"the work {action.name}", action.work))
+    def _watched(self, action: Run, call_id: str) -> Run:
+        """The same work in the thread of the plugin, within its time limit; what goes wrong is noted."""
+        what, seconds = f"the work {action.name}", action.timeout_seconds
+
+        async def work() -> Any:
+            try:
+                async with asyncio.timeout(seconds) as limit:
+                    if self._thread is not None:
+                        return await self._thread.run(what, action.work, call_id=call_id)
+                    return await action.work()
+            except Exception as error:
+                if limit.expired():
+                    text = f"gave no answer within {seconds:g} s"
+                    self._failures.note(self._plugin, what, "late", text, call_id=call_id)
+                    raise TimeoutError(text) from error
+                if not isinstance(error, Overran):
+                    text = f"failed: {error!r}"
+                    self._failures.note(self._plugin, what, "raised", text, call_id=call_id, error=error)
+                raise
+
+        return replace(action, work=work)
 
     def _check_flood(self, number: int, now: float) -> None:
         if number > ACTIONS_AT_ONCE:
@@ -132,6 +149,8 @@ def _check(action: Any) -> None:
         right = value in allowed if isinstance(allowed, tuple) else isinstance(value, allowed)
         if not right or (isinstance(value, float) and not math.isfinite(value)):
             raise _Nonsense(f"{name} of {type(action).__name__} cannot be {value!r}")
+    if isinstance(action, Run) and action.timeout_seconds <= 0:
+        raise _Nonsense(f"timeout_seconds of Run is {action.timeout_seconds:g}; it must be more than 0")
 
 
 @cache

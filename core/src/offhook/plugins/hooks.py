@@ -136,6 +136,11 @@ class Hooks:
         if self._waiters is not None:
             self._waiters.shutdown(wait=False)
 
+    async def closed(self) -> None:
+        """Close, and wait a moment for what ends cleanly."""
+        self.close()
+        await asyncio.gather(*(thread.closed() for thread in self._threads.values()))
+
     # --- Per call ---------------------------------------------------------------------------------
 
     async def call_settings(

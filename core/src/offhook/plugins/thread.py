@@ -21,7 +21,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from .failures import Failures
+from offhook.call.state import CallEnded
+
+from .failures import Failures, Kind
 from .watch import Evicted, Pulse, Watch
 
 MUTE_AFTER: int = 3
@@ -75,6 +77,8 @@ class PluginThread:
         self._watch = watch
         self._lock = threading.Lock()
         self._lane: _Lane | None = None
+        self._lanes: list[_Lane] = []
+        """Those given up and still alive, too."""
         self._strikes: deque[float] = deque(maxlen=MUTE_AFTER)
         self._muted_until = 0.0
         self._closed = False
@@ -143,6 +147,12 @@ class PluginThread:
             self._watch.remove(lane.pulse)
             lane.give_up(Overran(f"plugin {self.plugin}: the host has stopped"))
 
+    async def closed(self) -> None:
+        """Close, and wait until its threads have ended, for a moment: one that does not answer goes on alone."""
+        self.close()
+        if endings := [asyncio.wrap_future(lane.ended) for lane in self._lanes]:
+            await asyncio.wait(endings, timeout=CANCEL_SECONDS)
+
     # --- Within -----------------------------------------------------------------------------------
 
     def _start(self, what: str, function: Callable[[], Any], call_id: str) -> _Job:
@@ -157,6 +167,7 @@ class PluginThread:
                 raise Muted(f"plugin {self.plugin} is left out: {state}")
             if self._lane is None:
                 self._lane = _Lane(self.plugin, self._note_error)
+                self._lanes = [*(lane for lane in self._lanes if not lane.ended.done()), self._lane]
                 self._watch.add(self._lane.pulse, self._stuck)
             self._lane.submit(job)
         self._watch.wake()
@@ -170,7 +181,8 @@ class PluginThread:
         """What asyncio found in the plugin's loop and nobody waits for, such as a task that failed."""
         error = context.get("exception")
         if isinstance(error, Exception):
-            self._failures.note(self.plugin, "work of its own", "raised", f"failed: {error!r}", error=error)
+            kind: Kind = "stale" if isinstance(error, CallEnded) else "raised"
+            self._failures.note(self.plugin, "work of its own", kind, f"failed: {error!r}", error=error)
 
     def _stuck(self, why: str) -> None:
         """The watch has found that the thread does not answer; called in the watch's thread."""
@@ -204,6 +216,7 @@ class _Lane:
         self.jobs: set[_Job] = set()
         self.given_up: list[_Job] = []
         """What was running when the thread was given up."""
+        self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._over = False
         self.pulse = Pulse(lambda: bool(self.jobs), lambda beat: self.loop.call_soon_threadsafe(beat))
         threading.Thread(target=self._live, name=f"plugin {plugin}", daemon=True).start()
@@ -234,6 +247,7 @@ class _Lane:
             with suppress(Evicted):
                 self.loop.close()
             self.pulse.end()
+            self.ended.set_result(None)
 
     def _end(self) -> None:
         async def cancelled(tasks: set[asyncio.Task[Any]]) -> None:

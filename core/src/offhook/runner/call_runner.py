@@ -92,7 +92,7 @@ class CallRunner:
         self._result: dict[str, str] = {}
         """The result variables as they are set on the channel."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._work = PartWork(info.call_id, self.post)
+        self._work = PartWork(self.post)
         self._tool_context = CallToolContext(info, call.view, equipment.ari, self.post)
         self._asked_to_play: dict[str, asyncio.Future[None]] = {}
         """Prompts by id; the future is done when Asterisk has been asked to play it."""

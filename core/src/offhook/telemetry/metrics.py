@@ -1,0 +1,64 @@
+"""What a host counts, for Prometheus: `GET /metrics`. Each host has a registry of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+PluginFailures = Mapping[tuple[str, str, str], int]
+"""(plugin, where, kind) → how often."""
+
+
+class HostMetrics(Collector):
+    """Reads the numbers when it is asked; a call pays nothing for it.
+
+    Each argument gives a number, or numbers, as they are now: `ended_calls` by cause.
+    """
+
+    def __init__(
+        self,
+        *,
+        ready: Callable[[], bool],
+        running_calls: Callable[[], int],
+        ended_calls: Callable[[], Mapping[str, int]],
+        rtp_ports_in_use: Callable[[], int],
+        plugin_failures: Callable[[], PluginFailures],
+    ) -> None:
+        self._ready = ready
+        self._running_calls = running_calls
+        self._ended_calls = ended_calls
+        self._rtp_ports_in_use = rtp_ports_in_use
+        self._plugin_failures = plugin_failures
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+
+    def text(self) -> bytes:
+        """The numbers in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily("offhook_ready", "1 while the host takes calls.", float(self._ready()))
+        yield GaugeMetricFamily("offhook_calls", "Calls that run.", self._running_calls())
+        ended = CounterMetricFamily(
+            "offhook_calls_ended", "Calls that have ended, by OFFHOOK_END_CAUSE.", labels=["cause"]
+        )
+        for cause, count in self._ended_calls().items():
+            ended.add_metric([cause], count)
+        yield ended
+        yield GaugeMetricFamily(
+            "offhook_rtp_ports_in_use", "RTP ports that calls hold.", self._rtp_ports_in_use()
+        )
+        failures = CounterMetricFamily(
+            "offhook_plugin_failures",
+            "What plugins did wrong: raised, nonsense, late, blocked, flooded, dropped, stale.",
+            labels=["plugin", "where", "kind"],
+        )
+        for (plugin, where, kind), count in self._plugin_failures().items():
+            failures.add_metric([plugin, where, kind], count)
+        yield failures
