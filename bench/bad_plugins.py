@@ -1,6 +1,6 @@
 """Plugins that are bad on purpose, one for each way; tests and a benchmark see that a host contains them.
 
-Each is bad only on calls whose mode is `BAD`, whose instructions are `BAD`, or that come from the number 666.
+Each is bad only on calls that bear its name: as their mode, as their instructions, or as the caller's number.
 """
 
 from __future__ import annotations
@@ -32,10 +32,6 @@ from offhook import (
     hookimpl,
 )
 
-MODE = "BAD"
-NUMBER = "666"
-
-
 RELEASED = threading.Event()
 """Lets go of all threads that wait for ever."""
 
@@ -51,12 +47,23 @@ def compute_for_ever() -> None:
         pass
 
 
-class _Mode:
-    """Serves the mode BAD; the first event of a call is where it goes wrong."""
+class _Bad:
+    """Knows the calls that bear its name."""
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def has_mode(self, mode: str) -> bool:
+        return mode == self.name.lower()
+
+
+class _Mode(_Bad):
+    """Serves the mode of its name; the first event of a call is where it goes wrong."""
 
     @hookimpl
     def activation_mode(self, mode: str) -> Any:
-        return self if mode == "bad" else None
+        return self if self.has_mode(mode) else None
 
     def on(self, event: Event, call: CallView) -> Iterable[Action]:
         answer: Iterable[Action] = self.start(call) if isinstance(event, Started) else ()
@@ -155,41 +162,41 @@ class WorkWaits(_Mode):
                 pass
 
 
-class HookRaises:
+class HookRaises(_Bad):
     @hookimpl
     def activation_mode(self, mode: str) -> Any:
-        if mode == "bad":
+        if self.has_mode(mode):
             raise LookupError("no such mode")
 
 
-class HookWaits:
+class HookWaits(_Bad):
     @hookimpl
     def activation_mode(self, mode: str) -> Any:
-        if mode == "bad":
+        if self.has_mode(mode):
             wait_for_ever()
 
 
-class HookComputes:
+class HookComputes(_Bad):
     @hookimpl
     def activation_mode(self, mode: str) -> Any:
-        if mode == "bad":
+        if self.has_mode(mode):
             compute_for_ever()
 
 
-class HookReturnsNonsense:
+class HookReturnsNonsense(_Bad):
     @hookimpl
     def activation_mode(self, mode: str) -> Any:
-        return 42 if mode == "bad" else None
+        return 42 if self.has_mode(mode) else None
 
 
-class SettingsNeverCome:
+class SettingsNeverCome(_Bad):
     @hookimpl
     def call_settings(self, call: CallInfo) -> Awaitable[Mapping[str, Any]] | None:
         async def never() -> Mapping[str, Any]:
             await asyncio.Event().wait()
             return {}
 
-        return never() if call.caller_number == NUMBER else None
+        return never() if call.caller_number == self.name else None
 
 
 class Nothing(BaseModel):
@@ -200,7 +207,7 @@ async def do_nothing(context: ToolContext, parameters: Nothing) -> str:
     return ""
 
 
-class ToolsWithoutEnd:
+class ToolsWithoutEnd(_Bad):
     @hookimpl
     def tools(self, settings: Settings) -> Iterator[Tool] | None:
         def endless() -> Iterator[Tool]:
@@ -208,16 +215,16 @@ class ToolsWithoutEnd:
             while True:
                 yield tool
 
-        return endless() if settings.openai.instructions == MODE else None
+        return endless() if settings.openai.instructions == self.name else None
 
 
-class ObserverWaits:
+class ObserverWaits(_Bad):
     def __init__(self) -> None:
         self.bad_call = ""
 
     @hookimpl
     def call_settings(self, call: CallInfo) -> None:
-        if call.caller_number == NUMBER:
+        if call.caller_number == self.name:
             self.bad_call = call.call_id
 
     @hookimpl
@@ -226,10 +233,10 @@ class ObserverWaits:
             wait_for_ever()
 
 
-class _Listens:
+class _Listens(_Bad):
     @hookimpl
     def audio_tap(self, call: CallInfo, emit: Emit) -> AudioListener | None:
-        return self if call.caller_number == NUMBER else None
+        return self if call.caller_number == self.name else None
 
     def hear(self, frame: bytes) -> None:
         raise NotImplementedError
@@ -278,3 +285,9 @@ BAD_PLUGINS: Mapping[str, Callable[[], object]] = {
         ListenerComputes,
     )
 }
+
+
+def calls_by(kind: str) -> dict[str, Any]:
+    """What makes a call one on which this plugin is bad: arguments of `SimulatedAsterisk.dial`."""
+    variables = {"APP_RECOGNITION_ACTIVATION_MODE": kind, "APP_OPENAI_INSTRUCTIONS": kind}
+    return {"caller_number": kind, "variables": variables}

@@ -7,25 +7,26 @@ import logging
 
 import pytest
 
-from bad_plugins import BAD_PLUGINS, MODE, NUMBER, RELEASED
+from bad_plugins import BAD_PLUGINS, RELEASED, calls_by
 from call_bench import SPEECH, bench
 from offhook.plugins.failures import Kind
 from offhook.plugins.hooks import Hooks
 from offhook.plugins.loader import FoundPlugin, find_plugins
 from offhook.simulators.asterisk import SimulatedCaller
 
+MODE = "the activation mode {}"
 KEPT_GOING = "dtmf"
 """The cause of a call that goes on, until its caller types."""
 
 # plugin → (what becomes of its call, where the failure is noted, and as what)
 CONTAINED: dict[str, tuple[str, str, Kind | None]] = {
-    "PartRaises": ("plugin_error", "the activation mode BAD", "raised"),
-    "PartWaits": ("plugin_error", "the activation mode BAD", "blocked"),
-    "PartComputes": ("plugin_error", "the activation mode BAD", "blocked"),
+    "PartRaises": ("plugin_error", MODE, "raised"),
+    "PartWaits": ("plugin_error", MODE, "blocked"),
+    "PartComputes": ("plugin_error", MODE, "blocked"),
     "PartIsSlow": (KEPT_GOING, "", None),
-    "PartAnswersNonsense": ("plugin_error", "the activation mode BAD", "nonsense"),
-    "PartFloods": ("plugin_error", "the activation mode BAD", "flooded"),
-    "PartFloodsInTime": ("plugin_error", "the activation mode BAD", "flooded"),
+    "PartAnswersNonsense": ("plugin_error", MODE, "nonsense"),
+    "PartFloods": ("plugin_error", MODE, "flooded"),
+    "PartFloodsInTime": ("plugin_error", MODE, "flooded"),
     "PartKeepsItsCall": (KEPT_GOING, "work of its own", "stale"),
     "WorkNeverEnds": (KEPT_GOING, "the work ask", "late"),
     "WorkWaits": (KEPT_GOING, "the work ask", "blocked"),
@@ -69,11 +70,7 @@ async def test_one_call_with_a_bad_plugin_costs_no_other_call_anything(
     hooks = installed_with(BAD_PLUGINS[kind]())
     RELEASED.clear()
     async with bench(hooks=hooks, settings_timeout_ms=500) as calls:
-        bad = await calls.asterisk.dial(
-            "7000",
-            caller_number=NUMBER,
-            variables={"APP_RECOGNITION_ACTIVATION_MODE": MODE, "APP_OPENAI_INSTRUCTIONS": MODE},
-        )
+        bad = await calls.asterisk.dial("7000", **calls_by(kind))
         good = [await calls.dial() for _ in range(2)]
         assert await asyncio.gather(*map(converse, good)) == [KEPT_GOING, KEPT_GOING]
         if cause == KEPT_GOING:
@@ -83,7 +80,9 @@ async def test_one_call_with_a_bad_plugin_costs_no_other_call_anything(
             assert left.variables["OFFHOOK_END_CAUSE"] == cause
             assert "plugin bad" in left.variables["RECOGNITION_ERROR"]
         if failure is not None:
-            await calls.until(lambda: ("bad", where, failure) in hooks.failures.counts(), "the failure noted")
+            await calls.until(
+                lambda: ("bad", where.format(kind), failure) in hooks.failures.counts(), "the failure noted"
+            )
             named = [record for record in caplog.records if record.getMessage().startswith("plugin bad: ")]
             assert any(record.levelno == logging.ERROR for record in named)
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
 
-from offhook.plugins.watch import CPU_SECONDS, WALL_SECONDS, Pulse
+from offhook.plugins.switching import SHORT_SECONDS
+from offhook.plugins.watch import CPU_SECONDS, WALL_SECONDS, Pulse, Watch
 
 
 class Thread:
@@ -64,3 +66,16 @@ def test_one_that_is_not_asked_is_looked_at_only_while_it_is_busy(monkeypatch: p
     thread.busy = True
     thread.pulse.beat()
     assert thread.looked_at(WALL_SECONDS + 0.05) != ""
+
+
+def test_threads_take_turns_more_often_while_a_watch_lives_and_the_last_one_restores_it() -> None:
+    before = sys.getswitchinterval()
+    one, other = Watch(), Watch()
+    for watch in (one, other):
+        watch.add(Pulse(lambda: False), lambda why: None)
+        assert sys.getswitchinterval() == pytest.approx(SHORT_SECONDS)
+    one.close()
+    one.close()
+    assert sys.getswitchinterval() == pytest.approx(SHORT_SECONDS)
+    other.close()
+    assert sys.getswitchinterval() == pytest.approx(before)

@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 
+from .switching import short_interval
+
 log = logging.getLogger("offhook.plugins")
 
 TICK_SECONDS: float = 0.025
@@ -124,6 +126,7 @@ class Watch:
             self._watched[pulse] = stuck
             if not self._running:
                 self._running = True
+                short_interval.acquire()
                 threading.Thread(target=self._look, name="plugin watch", daemon=True).start()
         self.wake()
 
@@ -138,6 +141,8 @@ class Watch:
 
     def close(self) -> None:
         with self._lock:
+            if self._running:
+                short_interval.release()
             self._running = False
             self._watched.clear()
         self.wake()
