@@ -145,8 +145,8 @@ class Hooks:
 
     async def call_settings(
         self, call: CallInfo, variables: Mapping[str, str], *, timeout_seconds: float
-    ) -> list[tuple[str, Mapping[str, Any]]]:
-        """Each plugin's settings for a call: (plugin name, leaf → value). One that fails or is late is left out."""
+    ) -> list[tuple[str, Mapping[str, Any] | str]]:
+        """Each plugin's settings for a call: (plugin name, leaf → value), or in words why it has none to give."""
         asked = [
             self._settle(one, {"call": call, "variables": dict(variables)}, timeout_seconds)
             for one in self._asker.implementations("call_settings")
@@ -155,7 +155,7 @@ class Hooks:
 
     async def _settle(
         self, one: Implementation, arguments: dict[str, Any], timeout_seconds: float
-    ) -> tuple[str, Mapping[str, Any]] | None:
+    ) -> tuple[str, Mapping[str, Any] | str] | None:
         try:
             if one.thread is not None:
                 answer = await one.thread.run(
@@ -170,14 +170,17 @@ class Hooks:
                     async with asyncio.timeout(timeout_seconds):
                         answer = await answer
         except TimeoutError:
-            self._asker.note(one, arguments, "late", f"gave no answer within {timeout_seconds:g} s")
+            why = f"gave no answer within {timeout_seconds:g} s"
+            self._asker.note(one, arguments, "late", why)
         except Exception as error:
+            why = f"failed: {error!r}"
             self._asker.failed(one, arguments, error)
         else:
             if answer is None or isinstance(answer, Mapping):
                 return None if answer is None else (one.plugin, answer)
-            self._asker.note(one, arguments, "nonsense", f"returned {answer!r}, not a mapping")
-        return None
+            why = f"returned {answer!r}, not a mapping"
+            self._asker.note(one, arguments, "nonsense", why)
+        return one.plugin, why
 
     async def activation_mode(self, mode: str, settings: Settings) -> list[Part]:
         """The parts for an activation mode, the one to take first; none if no plugin knows the mode."""

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from offhook.call.state import CallEnded
@@ -145,7 +146,8 @@ class PluginThread:
             lane, self._lane = self._lane, None
         if lane is not None:
             self._watch.remove(lane.pulse)
-            lane.give_up(Overran(f"plugin {self.plugin}: the host has stopped"))
+            for job in chain(*lane.give_up()):
+                job.fail(Overran(f"plugin {self.plugin}: the host has stopped"))
 
     async def closed(self) -> None:
         """Close, and wait until its threads have ended, for a moment: one that does not answer goes on alone."""
@@ -195,11 +197,13 @@ class PluginThread:
             often = len(self._strikes) == MUTE_AFTER and now - self._strikes[0] < MUTE_SECONDS
             if often:
                 self._muted_until = now + MUTE_SECONDS
-        again = lane.give_up(Overran(f"plugin {self.plugin} {why}"))
-        doing = ", ".join(sorted({job.what for job in lane.given_up})) or "work of its own"
-        call_id = next((job.call_id for job in lane.given_up if job.call_id), "")
+        given_up, again = lane.give_up()
+        doing = ", ".join(sorted({job.what for job in given_up})) or "work of its own"
+        call_id = next((job.call_id for job in given_up if job.call_id), "")
         muted = f"; it is left out for {MUTE_SECONDS:g} s" if often else ""
         self._failures.note(self.plugin, doing, "blocked", f"{why}{muted}", call_id=call_id)
+        for job in given_up:
+            job.fail(Overran(f"plugin {self.plugin} {why}"))
         for job in again:
             try:
                 self._submit(job)
@@ -214,8 +218,6 @@ class _Lane:
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(note_error)
         self.jobs: set[_Job] = set()
-        self.given_up: list[_Job] = []
-        """What was running when the thread was given up."""
         self.ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._over = False
         self.pulse = Pulse(lambda: bool(self.jobs), lambda beat: self.loop.call_soon_threadsafe(beat))
@@ -225,16 +227,13 @@ class _Lane:
         self.jobs.add(job)
         self.loop.call_soon_threadsafe(self._begin, job)
 
-    def give_up(self, error: Overran) -> list[_Job]:
-        """Let go of the thread; returns the jobs that it had not begun yet."""
+    def give_up(self) -> tuple[list[_Job], list[_Job]]:
+        """Let go of the thread; returns what was running there, and what it had not begun yet."""
         self._over = True
         jobs, self.jobs = self.jobs, set()
-        self.given_up = [job for job in jobs if job.started]
-        for job in self.given_up:
-            job.fail(error)
         with suppress(RuntimeError):  # closed already
             self.loop.call_soon_threadsafe(self._end)
-        return [job for job in jobs if not job.started]
+        return [job for job in jobs if job.started], [job for job in jobs if not job.started]
 
     def _live(self) -> None:
         self.pulse.begin()

@@ -55,12 +55,15 @@ async def read_call_settings(
 
 def _laid_over(
     below: LayeredSettings,
-    said: Iterable[tuple[str, Mapping[str, Any]]],
+    said: Iterable[tuple[str, Mapping[str, Any] | str]],
     variables: Mapping[str, str],
     problems: list[str],
 ) -> LayeredSettings:
     layered = LayeredSettings(below.settings, below.origins, checks=below.checks)
     for plugin, overrides in said:
+        if isinstance(overrides, str):
+            problems.append(f"the call's settings of plugin {plugin} are missing: it {overrides}")
+            continue
         try:
             layered = layered.with_layer(f"plugin {plugin}", overrides, per_call_only=True)
         except Exception as error:  # a stranger's mapping may hold anything
