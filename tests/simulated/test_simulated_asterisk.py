@@ -303,6 +303,13 @@ async def test_digits_are_reported_at_key_release(asterisk: SimulatedAsterisk, a
 
 
 @pytest.mark.asyncio
+async def test_pressing_no_key_is_done_at_once(asterisk: SimulatedAsterisk) -> None:
+    call = await asterisk.dial(answered=True)
+    async with asyncio.timeout(5):
+        await call.press("")
+
+
+@pytest.mark.asyncio
 async def test_talking_is_detected_also_during_a_prompt(asterisk: SimulatedAsterisk, ari: PlainAri) -> None:
     call = await asterisk.dial(answered=True)
     path = f"/channels/{call.channel_id}"

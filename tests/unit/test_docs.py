@@ -28,7 +28,7 @@ ROOT: Final = Path(__file__).parents[2]
 DOCS: Final = ROOT / "docs"
 PAGES: Final = sorted(
     page
-    for pattern in ("*.md", "docs/**/*.md", "core/*.md", "plugins/*/*.md", "bench/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "core/*.md", "plugins/*/*.md", "bench/*.md", "examples/**/*.md")
     for page in ROOT.glob(pattern)
 )
 
@@ -238,8 +238,8 @@ def test_the_index_names_every_page() -> None:
 
 
 def commands() -> Iterator[str]:
-    """Every `offhook …` command in the README and in the documentation, in code or in a block of code."""
-    for page in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))):
+    """Every `offhook …` command in a README and in the documentation, in code or in a block of code."""
+    for page in (*ROOT.glob("README.md"), *DOCS.rglob("*.md"), *ROOT.glob("examples/**/README.md")):
         text = page.read_text(encoding="utf-8")
         yield from re.findall(r"`(offhook [^`\n]+)`", text)
         fenced = "".join(re.findall(r"^```.*?\n(.*?)^```$", text, re.M | re.S))

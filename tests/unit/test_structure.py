@@ -17,6 +17,7 @@ import offhook
 ROOT: Final = Path(__file__).parents[2]
 CORE: Final = ROOT / "core" / "src" / "offhook"
 PLUGINS: Final = ROOT / "plugins"
+EXAMPLES: Final = ROOT / "examples"
 LINE_LIMIT: Final = 400
 
 # What each part of the core may import of the others. `demo`, `cli`, `host`, `runner`, and what hangs off them,
@@ -64,6 +65,10 @@ def python_files(*folders: str) -> list[Path]:
         for file in (ROOT / folder).rglob("*.py")
         if not {".venv", "build", "dist"} & set(file.relative_to(ROOT).parts)
     )
+
+
+def folders(place: Path) -> list[Path]:
+    return sorted(path for path in place.iterdir() if path.is_dir())
 
 
 def package_of(file: Path, source: Path) -> list[str]:
@@ -157,9 +162,11 @@ def test_deciding_is_never_async() -> None:
         assert not [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, waits)], file
 
 
-@pytest.mark.parametrize("plugin", sorted(path.name for path in PLUGINS.iterdir() if path.is_dir()))
-def test_a_plugin_imports_only_what_is_public(plugin: str) -> None:
-    source = PLUGINS / plugin / "src"
+@pytest.mark.parametrize(
+    "project", [path for place in (PLUGINS, EXAMPLES) for path in folders(place)], ids=lambda path: path.name
+)
+def test_plugins_and_examples_import_only_what_is_public(project: Path) -> None:
+    source = project / "src"
     public = {f"offhook.{name}" for name in offhook.__all__}
     found = [
         found
@@ -194,6 +201,16 @@ def test_no_file_grows_past_400_lines(folder: str) -> None:
     assert long == {}
 
 
+@pytest.mark.parametrize("example", folders(EXAMPLES), ids=lambda path: path.name)
+def test_an_example_is_small_and_complete(example: Path) -> None:
+    code = python_files(f"examples/{example.name}/src")
+    assert code
+    assert [file.name for file in code if len(file.read_text().splitlines()) >= 100] == []
+    assert list((example / "tests").glob("test_*.py"))
+    assert {"pyproject.toml", "README.md"} <= {path.name for path in example.iterdir()}
+    assert f"({example.name}/)" in (EXAMPLES / "README.md").read_text(), "examples/README.md does not name it"
+
+
 def test_no_file_has_a_vague_name() -> None:
     files = python_files("core", "plugins", "tests", "bench", "scripts", "examples")
     assert [
@@ -204,7 +221,8 @@ def test_no_file_has_a_vague_name() -> None:
 
 
 def test_no_two_test_files_have_one_name() -> None:
-    names = Counter(file.name for file in python_files("tests", "plugins") if file.name.startswith("test_"))
+    files = python_files("tests", "plugins", "examples")
+    names = Counter(file.name for file in files if file.name.startswith("test_"))
     assert [name for name, times in names.items() if times > 1] == []
 
 

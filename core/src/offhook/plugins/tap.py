@@ -16,7 +16,10 @@ WHERE = "its audio listener"
 
 
 class AudioListener(Protocol):
-    """Hears one caller."""
+    """Hears one caller, and returns soon: one that computes for a quarter of a second, or waits a second, is let go.
+
+    What takes longer, such as recognition, belongs in a further thread of the plugin's.
+    """
 
     def hear(self, frame: bytes) -> None:
         """One piece of the caller's audio, mostly 20 ms, in the call's format (`settings.openai.input_audio_format`).

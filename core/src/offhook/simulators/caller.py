@@ -119,7 +119,7 @@ class SimulatedCaller:
         """Press keys one after another; returns when the last is released. Asterisk reports a key at its
         release.
         """
-        if self._ended.is_set():
+        if self._ended.is_set() or not digits:
             return
         self._keys.extend((digit, hold_ms // 20, pause_ms // 20) for digit in digits)
         self._keys_up.clear()
