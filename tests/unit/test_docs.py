@@ -14,6 +14,7 @@ import pytest
 
 from offhook.call.outcome import TRANSCRIPTION_LIMIT, EndCause, decide
 from offhook.call.setup import GREETING_LIMIT_SECONDS
+from offhook.call.spoken_greeting import GREETING_SECONDS
 from offhook.call.tool_calls import GOODBYE_SECONDS
 from offhook.cli import _parser
 from offhook.settings import Settings
@@ -106,7 +107,11 @@ def test_every_timer_is_on_the_page_of_timers_and_no_other() -> None:
 
 
 def test_each_timer_has_its_setting_with_its_default() -> None:
-    fixed = {"greetingLimit": GREETING_LIMIT_SECONDS, "goodbye": GOODBYE_SECONDS}
+    fixed = {
+        "greetingLimit": GREETING_LIMIT_SECONDS,
+        "spokenGreeting": GREETING_SECONDS,
+        "goodbye": GOODBYE_SECONDS,
+    }
     known = {leaf.env: leaf for leaf in leaves()}
     for row in rows(read("timers.md"), "timer"):
         if len(row) != 5:

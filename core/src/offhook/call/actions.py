@@ -99,6 +99,13 @@ class PartBroke:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EndGreeting:
+    """The greeting that the model spoke is over: asked for by the core itself."""
+
+    failed: bool = False
+
+
 # --- Commands to Asterisk ----------------------------------------------------------------------------
 
 
@@ -308,6 +315,7 @@ PartAction = (
 Action = (
     PartAction
     | PartBroke
+    | EndGreeting
     | ConnectMedia
     | RemoveTalkDetect
     | SetResult

@@ -28,6 +28,7 @@ from .part import Part
 from .recognition import Recognition
 from .result import Result, if_hung_up_now, outcome_of
 from .setup import Setup, UnknownMode
+from .spoken_greeting import SpokenGreeting, spoken
 from .state import GREETING, CallState, CallView, Phase
 from .timers import ACTIVATION, CALL, KEYPAD, SPEECH
 from .tool_calls import ToolCalls
@@ -70,6 +71,7 @@ class Call:
             self._setup,
             Listening(),
             Answering(),
+            SpokenGreeting(),
             ToolCalls(),
             kind,
             Result(),
@@ -163,7 +165,8 @@ class Call:
         state = self.state
         match event:
             case ev.MediaReady() if state.phase is Phase.ARRIVING:
-                yield ev.Started(greeting=bool(self.state.settings.recognition.greeting_audio_path))
+                recorded = bool(state.settings.recognition.greeting_audio_path)
+                yield ev.Started(greeting=recorded or spoken(state))
             case ev.PlaybackFinished(playback_id="greeting", failed=failed) if GREETING in state.playing:
                 yield ev.GreetingFinished(failed)
             case ev.TimerExpired(name="greetingLimit"):
@@ -197,6 +200,10 @@ class Call:
                     self._cancel(self.state.works.named(owner, name), out)
                     work_id = self.state.works.start(owner, name)
                     out.append(do.StartWork(work_id, owner, name, work))
+                case do.EndGreeting(failed=failed):
+                    if self.state.greeting_spoken:
+                        self.state.greeting_spoken = False
+                        self._waiting.append(ev.GreetingFinished(failed))
                 case do.PartBroke(reason=reason):
                     self._part_broke(reason, owner, out)
                     return
@@ -287,7 +294,7 @@ class Call:
             return
         state.phase = Phase.KEYPAD
         for owner, name in state.timers.running():
-            if owner in (ACTIVATION, SPEECH) or name in ("conversationIdle", "goodbye"):
+            if owner in (ACTIVATION, SPEECH) or name in ("conversationIdle", "goodbye", "spokenGreeting"):
                 yield do.ClearTimer(name, owner)
         yield do.SetGate("closed")
         yield from stop_prompts(state)

@@ -8,6 +8,7 @@ from . import actions as do
 from . import events as ev
 from .endpointing import endpointing
 from .outcome import EndCause
+from .spoken_greeting import spoken
 from .state import CallState, Phase
 from .timers import ACTIVATION, SPEECH
 
@@ -34,9 +35,10 @@ def go_live(state: CallState) -> Iterable[do.Action]:
     """The mode has decided and the stream is open: flush what was kept, then pass the caller's audio on."""
     state.phase = Phase.LISTENING
     yield do.SetGate("open")
-    if model_speaks_first(state):
-        yield do.SendText(state.settings.openai.initial_user_prompt)
-    elif not state.caller_heard:
+    prompt = state.settings.openai.initial_user_prompt
+    if prompt and model_speaks_first(state) and not spoken(state):
+        yield do.SendText(prompt)
+    elif not state.caller_heard and not state.greeting_spoken:
         yield from await_first_word(state)
     held, state.held_texts = state.held_texts, []
     yield from held
@@ -47,7 +49,7 @@ def await_first_word(state: CallState) -> Iterable[do.Action]:
 
 
 def model_speaks_first(state: CallState) -> bool:
-    return not state.recognition and bool(state.settings.openai.initial_user_prompt)
+    return not state.recognition and (bool(state.settings.openai.initial_user_prompt) or spoken(state))
 
 
 def asterisk_ends_turn(state: CallState) -> bool:
@@ -105,7 +107,8 @@ class Listening:
                 yield do.Finish(EndCause.STREAM_IDLE, self._idle_reason(state))
             case _:
                 pass
-        if self._answer_played and not self._first_turn_awaited and not state.answering:
+        heard_out = self._answer_played and not state.answering
+        if heard_out and not self._first_turn_awaited and state.phase is Phase.LISTENING:
             self._first_turn_awaited = True
             if model_speaks_first(state) and not state.caller_heard:
                 yield from await_first_word(state)

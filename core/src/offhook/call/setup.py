@@ -9,6 +9,7 @@ from . import actions as do
 from . import events as ev
 from .endpointing import talk_detect
 from .outcome import EndCause
+from .spoken_greeting import spoken
 from .state import GREETING, CallState, CallView, Phase
 from .timers import CALL, SPEECH
 
@@ -33,7 +34,7 @@ class Setup:
                 state.phase = Phase.WAITING
                 if wanted := talk_detect(state.settings):
                     yield wanted
-            case ev.Started(greeting=True):
+            case ev.Started(greeting=True) if not spoken(state):
                 # The activation mode saw Started before: what it asked for (buffer, TALK_DETECT) comes first.
                 yield do.Play(GREETING, state.settings.recognition.greeting_audio_path)
                 yield do.StartTimer("greetingLimit", GREETING_LIMIT_SECONDS, CALL)
@@ -79,4 +80,5 @@ def topology(state: CallState) -> Literal["split", "bridge"]:
             return "bridge"
         case _:
             two_formats = openai.input_audio_format != openai.output_audio_format
-            return "split" if two_formats or state.settings.recognition.greeting_audio_path else "bridge"
+            prompt = state.settings.recognition.greeting_audio_path and not spoken(state)
+            return "split" if two_formats or prompt else "bridge"

@@ -55,6 +55,8 @@ class CallState:
 
     playing: set[str] = field(default_factory=set)
     """Ids of the prompts that Asterisk plays or was asked to play."""
+    greeting_spoken: bool = False
+    """The model speaks the greeting, or is about to."""
     talk_detect: SetTalkDetect | None = None
     """What Asterisk's TALK_DETECT is set to."""
     talking: bool = False
@@ -204,7 +206,8 @@ class CallView:
     @property
     def greeting_playing(self) -> bool:
         """Asterisk plays the greeting to the caller."""
-        return GREETING in self._state.playing
+        """The caller hears the greeting: Asterisk plays it, or the model speaks it."""
+        return GREETING in self._state.playing or self._state.greeting_spoken
 
     @property
     def prompts_playing(self) -> bool:

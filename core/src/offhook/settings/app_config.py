@@ -112,6 +112,11 @@ class RecognitionConfig(Section):
         + ", ".join(f"{scheme}:" for scheme in MEDIA_SCHEMES),
         none_is_empty=True,
     )
+    greeting_text: str = setting(
+        "",
+        "Greeting that the model speaks, in place of one that Asterisk plays; only in a conversation.",
+        none_is_empty=True,
+    )
     barge_in_delay_seconds: float = _seconds(
         0.5, "Seconds from the end of the greeting to listening, in the mode FIXED_DELAY."
     )
