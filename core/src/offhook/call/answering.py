@@ -38,11 +38,14 @@ class Answering:
                     isinstance(event, ev.SpeechStarted)
                     and barge_in.barge_in_source != "asterisk"
                     and state.unheard
+                    and not state.doubted
                 ):
                     yield do.StopPlayout()
-            case ev.TalkingStarted() if state.activated and asterisk_interrupts(state.settings):
+            case ev.TalkingStarted() if (
+                state.activated and asterisk_interrupts(state.settings) and not state.doubted
+            ):
                 yield from silence(state)
-            case ev.PlaybackFinished() if not state.playing:
+            case ev.PlaybackFinished() if not (state.playing or state.doubted):
                 yield do.ReleasePlayout()
             case ev.PlayoutStopped(items=items):
                 for item in items:

@@ -22,6 +22,7 @@ from . import events as ev
 from .answering import Answering, silence, stop_prompts
 from .conversation import Conversation
 from .endpointing import together
+from .false_alarm import FalseAlarm
 from .listening import Listening, activate
 from .outcome import EndCause, Outcome
 from .part import Part
@@ -70,6 +71,7 @@ class Call:
         self._core: tuple[_CorePart, ...] = (
             self._setup,
             Listening(),
+            FalseAlarm(),
             Answering(),
             SpokenGreeting(),
             ToolCalls(),

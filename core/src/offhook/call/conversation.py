@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from . import actions as do
 from . import events as ev
 from .endpointing import endpointing
+from .false_alarm import waits_for_words
 from .listening import asterisk_ends_turn
 from .outcome import EndCause
 from .state import CallState, Phase
@@ -27,12 +28,19 @@ class Conversation:
                 # Where Asterisk ends the turns this is an echo of our commit; the next turn may be open already.
                 if endpointing(state.settings) == "provider":
                     state.turn_open = False
+                if waits_for_words(state.settings):  # which may never come
+                    seconds = state.settings.recognition.speech_complete_timeout_seconds
+                    yield do.StartTimer("speechEndSilence", seconds, SPEECH)
             case ev.InterimTranscript():
                 seconds = state.settings.recognition.speech_complete_timeout_seconds
                 yield do.StartTimer("speechEndSilence", seconds, SPEECH)
                 yield do.ClearTimer("conversationIdle", CALL)
             case ev.FinalTranscript() | ev.TranscriptFailed():
                 yield do.ClearTimer("speechEndSilence", SPEECH)
+                if waits_for_words(state.settings):
+                    self._answer_due = False
+                    if isinstance(event, ev.TranscriptFailed) or event.text.strip():
+                        yield do.CreateResponse()
             case ev.ResponseStarted():
                 self._answer_due = False
                 yield do.ClearTimer("speechEndSilence", SPEECH)
@@ -62,7 +70,8 @@ class Conversation:
             state.speaking = False
             yield do.ClearTimer("maxRecognitionDuration", SPEECH)
             yield do.CommitInput()
-            yield do.CreateResponse()
+            if not waits_for_words(state.settings):
+                yield do.CreateResponse()
         elif self._answer_due and not state.answering:
             self._answer_due = False
             yield do.CreateResponse()

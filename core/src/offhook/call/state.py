@@ -85,6 +85,9 @@ class CallState:
     unheard: dict[str, str] = field(default_factory=dict)
     """Spoken items not yet played to their end: item id → response id."""
 
+    doubted: bool = False
+    """The answer pauses: the caller made a sound that may be no speech."""
+
     digits: str = ""
 
     def __post_init__(self) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from offhook.call.false_alarm import waits_for_words
+
 if TYPE_CHECKING:
     from offhook.settings import Settings
     from offhook.settings.app_config import McpServer
@@ -105,9 +107,11 @@ def _turn_detection(settings: Settings) -> Json | None:
         case _:
             return None
     if conversation:
-        detection["create_response"] = True
+        wait = waits_for_words(settings)
+        barge_in = settings.barge_in
+        detection["create_response"] = not wait
         detection["interrupt_response"] = (
-            settings.barge_in.barge_in_mode_enabled and settings.barge_in.barge_in_source != "asterisk"
+            barge_in.barge_in_mode_enabled and barge_in.barge_in_source != "asterisk" and not wait
         )
     return detection
 

@@ -183,6 +183,14 @@ class BargeInConfig(Section):
     barge_in_source: Literal["provider", "asterisk", "either"] = setting(
         "provider", "Who is believed that the caller speaks over the model's answer."
     )
+    resume_after_false_barge_in: bool = setting(
+        False,
+        "Whether a sound only pauses the model's answer, until words follow. The model then answers a turn when its "
+        "words are known, a little later.",
+    )
+    false_barge_in_seconds: float = _seconds(
+        1.5, "Seconds after a sound within which its words must come; without any the answer goes on."
+    )
 
 
 class CallConfig(Section):
