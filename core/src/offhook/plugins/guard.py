@@ -51,7 +51,8 @@ class GuardedPart:
         failures: Failures | None = None,
         thread: PluginThread | None = None,
     ) -> None:
-        self._part = part
+        self.part = part
+        """The plugin's own."""
         self._plugin = plugin
         self._role = role
         self._failures = failures or Failures()
@@ -80,7 +81,7 @@ class GuardedPart:
 
     def _answers(self, event: Event, call: CallView) -> Iterator[Any]:
         def begin() -> Iterator[Any]:
-            return iter(self._part.on(event, call) or ())  # a plain function may return nothing
+            return iter(self.part.on(event, call) or ())  # a plain function may return nothing
 
         if self._thread is None:
             yield from begin()

@@ -198,6 +198,15 @@ class Hooks:
             self._parts(await self._asker.ask("digit_handler", settings=settings), "keypad handler"), None
         )
 
+    def parts_now(self, mode: str, settings: Settings) -> tuple[list[Part], Part | None]:
+        """The parts for an activation mode (empty: none is wanted) and the keypad handler, for those who may wait."""
+        activation: list[Part] = []
+        if mode:
+            asked = self._asker.ask_now("activation_mode", mode=mode_key(mode), settings=settings)
+            activation = list(self._parts(asked, f"activation mode {mode}"))
+        keypads = self._parts(self._asker.ask_now("digit_handler", settings=settings), "keypad handler")
+        return activation, next(keypads, None)
+
     def _parts(self, answers: Iterable[tuple[Implementation, Any]], role: str) -> Iterator[Part]:
         for one, part in answers:
             if callable(getattr(part, "on", None)):
