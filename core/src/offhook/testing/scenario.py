@@ -57,6 +57,8 @@ class CallScenario:
         """Seconds since the scenario began."""
         self.done: list[tuple[float, Action]] = []
         """All that the call did so far: (time, action)."""
+        self.activated_at: float | None = None
+        """When the activation mode decided to listen, so far."""
         self._strict = strict
 
     # --- What happens -----------------------------------------------------------------------------
@@ -135,6 +137,13 @@ class CallScenario:
         assert len(ends) == 1 and _same(ends[0], time), str(self)
         return outcome
 
+    def expect_activated(self, time: float) -> None:
+        """At this moment the activation mode decided to listen, and not before."""
+        if time > self.now:
+            self.until(time)
+        assert self.activated_at is not None, f"the call does not listen\n{self}"
+        assert _same(self.activated_at, time), f"the call listens since {self.activated_at:g}\n{self}"
+
     def expect_running(self) -> None:
         """The call has not ended."""
         assert not self.call.ended, str(self)
@@ -173,6 +182,8 @@ class CallScenario:
 
     def _did(self, actions: list[Action]) -> None:
         self.done += [(self.now, action) for action in actions]
+        if self.activated_at is None and self.call.state.activated:
+            self.activated_at = self.now
         for action in actions if self._strict else ():
             assert not isinstance(action, PartBroke), f"{action.reason}\n{self}"
 
