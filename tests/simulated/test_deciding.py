@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from offhook import Action, Activate, CallView, Event, Started, StartTimer, TimerExpired
+from offhook import Action, Activate, CallInfo, CallView, Event, Started, StartTimer, TimerExpired
 from offhook.call.actions import End, OpenStream
 from offhook.call.call import Call
 from offhook.call.events import Arrived, CallerHungUp, Digit, MediaReady, OperatorHangup
@@ -50,7 +50,7 @@ class Desk:
         self._thread = PluginThread("slow", self._failures, self._watch)
         guarded = GuardedPart(self.part, plugin="slow", role="mode", thread=self._thread)
         settings = settings_with(greeting_audio_path="none", preconnect=False)
-        self.call = Call("call-1", settings, activation=[guarded])
+        self.call = Call(CallInfo("call-1", "channel-1"), settings, activation=[guarded])
         self.done: list[Action] = []
         self.watched: list[Event | None] = []
         self.errors: list[Exception] = []

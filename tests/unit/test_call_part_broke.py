@@ -9,7 +9,6 @@ import pytest
 import offhook_activation_fixed_delay
 import offhook_activation_immediate
 import offhook_activation_vad
-from call_scenario import CALL_ID
 from offhook import Action, CallView, Digit, Event, Part, Run, Started, StartTimer, TimerExpired
 from offhook.call.actions import CancelWork, ClearTimer, OpenStream, PartBroke
 from offhook.call.call import Call
@@ -17,6 +16,7 @@ from offhook.call.events import Arrived, GreetingFinished, MediaReady, PlaybackF
 from offhook.call.outcome import EndCause
 from offhook.plugins.guard import GuardedPart
 from offhook.settings import Settings, settings_with
+from offhook.testing.scenario import CALLER
 
 
 class BreaksAt:
@@ -42,7 +42,7 @@ def guarded(part: Part, plugin: str = "stranger") -> Part:
 
 
 def call_with(settings: Settings, *parts: Part | None) -> Call:
-    call = Call(CALL_ID, settings, activation=[guarded(part) for part in parts if part])
+    call = Call(CALLER, settings, activation=[guarded(part) for part in parts if part])
     for event in (Arrived(), MediaReady()):
         call.handle(event, 0)
     return call
@@ -51,7 +51,7 @@ def call_with(settings: Settings, *parts: Part | None) -> Call:
 def test_the_next_provider_takes_over_with_nothing_left_of_the_first() -> None:
     settings = settings_with(greeting_audio_path="none", preconnect=False)
     immediate = offhook_activation_immediate.activation_mode("immediate", settings)
-    call = Call(CALL_ID, settings, activation=[guarded(BreaksAt(Digit)), guarded(immediate)])  # type: ignore[arg-type]
+    call = Call(CALLER, settings, activation=[guarded(BreaksAt(Digit)), guarded(immediate)])  # type: ignore[arg-type]
     for event in (Arrived(), MediaReady()):
         call.handle(event, 0)
     actions = call.handle(Digit("1"), 1)

@@ -191,7 +191,7 @@ def test_a_stranger_wins_in_either_order_of_registration(stranger_first: bool) -
     keypad = asyncio.run(hooks.digit_handler(settings_with()))
     for part in (asyncio.run(hooks.activation_mode("VAD", settings_with()))[0], keypad):
         assert part is not None
-        list(part.on(cast("Any", "event"), CallView(CallState("call-1", settings_with()))))
+        list(part.on(cast("Any", "event"), CallView(CallState(CALL, settings_with()))))
     assert seen == ["event", "event"]
 
 

@@ -207,7 +207,7 @@ class Reception:
             digits_sensitive=settings.dtmf.dtmf_sensitive,
         )
         call = Call(
-            info.call_id,
+            info,
             settings,
             activation=await self._hooks.activation_mode(mode, settings),
             keypad=await self._hooks.digit_handler(settings),

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 import offhook_wake_word as plugin
-from offhook import (
-    Action,
-    Activate,
-    Buffer,
-    CallInfo,
-    CallView,
-    Digit,
-    EndCause,
-    Event,
-    Finish,
-    PluginEvent,
-    Settings,
-    Silence,
-    Started,
-    StartTimer,
-    TimerExpired,
-    load_settings,
-)
+from offhook import CallInfo, Digit, EndCause, Event, PluginEvent, load_settings
 from offhook.simulators.g711 import encode_ulaw
 from offhook.simulators.realtime import audio_file
+from offhook.testing import ActivationModeSuite, CallScenario
 from offhook_wake_word import moonshine
 from offhook_wake_word.listener import ASLEEP, EARS, Listener, Understand
 from offhook_wake_word.ulaw import SAMPLES
@@ -37,16 +21,13 @@ SILENCE = b"\xff" * 160
 LOUD = b"\x80\x00" * 80
 
 
-class View:
-    """What a part sees of its call, as far as this one looks at it."""
-
-    call_id = "call-1"
+MakeCall = Callable[..., CallScenario]
 
 
-def reaction(event: Event) -> list[Action]:
-    part = plugin.activation_mode("wakeword", Settings())
-    assert part is not None
-    return list(part.on(event, cast("CallView", View())))
+class TestWakeWord(ActivationModeSuite):
+    plugin = plugin
+    mode = "WAKE_WORD"
+    activates_on = [PluginEvent("wake", plugin="wake_word")]
 
 
 # --- The mode -----------------------------------------------------------------------------------------------
@@ -57,25 +38,25 @@ def test_it_is_installed_under_its_name() -> None:
     assert installed.load() is plugin
 
 
-def test_other_modes_are_left_to_other_plugins() -> None:
-    assert plugin.activation_mode("vad", Settings()) is None
-
-
-def test_what_is_said_is_kept_from_the_start() -> None:
-    assert reaction(Started(greeting=True)) == [Buffer(), StartTimer("patience", plugin.PATIENCE_SECONDS)]
-
-
 @pytest.mark.parametrize("event", [PluginEvent("wake", plugin="wake_word"), Digit("5")])
-def test_the_word_and_any_key_stop_the_greeting_and_start_listening(event: Event) -> None:
-    assert reaction(event) == [Silence(), Activate()]
+def test_the_word_and_any_key_start_listening(offhook_call: MakeCall, event: Event) -> None:
+    call = offhook_call(plugin, mode="WAKE_WORD")
+    call.connected()
+    call.at(3, event)
+    call.expect_activated(3)
 
 
-def test_what_another_plugin_has_heard_does_not_matter() -> None:
-    assert reaction(PluginEvent("applause")) == []
+def test_what_another_plugin_has_heard_does_not_matter(offhook_call: MakeCall) -> None:
+    call = offhook_call(plugin, mode="WAKE_WORD")
+    call.connected()
+    call.at(3, PluginEvent("applause"))
+    assert call.activated_at is None
 
 
-def test_who_never_says_the_word_goes_back_to_the_dialplan() -> None:
-    assert reaction(TimerExpired("patience")) == [Finish(EndCause.NO_SPEECH)]
+def test_who_never_says_the_word_goes_back_to_the_dialplan(offhook_call: MakeCall) -> None:
+    call = offhook_call(plugin, mode="WAKE_WORD", conversation_idle_seconds=0)
+    call.connected()
+    call.expect_end(plugin.PATIENCE_SECONDS, EndCause.NO_SPEECH)
 
 
 # --- The listener -------------------------------------------------------------------------------------------
@@ -149,9 +130,11 @@ def test_a_long_speech_is_looked_at_by_its_last_seconds() -> None:
     assert max(map(len, ear.looked_at)) == 4 * 8000
 
 
-def test_once_the_call_listens_nothing_is_looked_at() -> None:
+def test_once_the_call_listens_nothing_is_looked_at(offhook_call: MakeCall) -> None:
     ear = Ear("hello")
-    reaction(Digit("1"))
+    call = offhook_call(plugin, mode="WAKE_WORD")  # "call-1", too
+    call.connected()
+    call.at(1, Digit("1"))
     ear.hears(LOUD, 2.0)
     assert (ear.looked_at, ear.emitted) == ([], [])
 

@@ -7,19 +7,13 @@ import sqlite3
 from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
 
 import pytest
 from pydantic import ValidationError
 
 import offhook_orders as plugin
-from offhook import CallInfo, Settings, ToolContext
-
-
-class Context:
-    """The call that a tool runs in, as far as this one uses it."""
-
-    call = CallInfo("call-1", "channel-1")
+from offhook import Settings
+from offhook.testing import ToolRecorder, ToolsSuite
 
 
 @pytest.fixture
@@ -36,8 +30,13 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ask(number: str, postcode: str) -> plugin.Status:
-    context = cast("ToolContext", Context())
-    return asyncio.run(plugin.order_status(context, plugin.Order(number=number, postcode=postcode)))
+    return asyncio.run(plugin.order_status(ToolRecorder(), plugin.Order(number=number, postcode=postcode)))
+
+
+@pytest.mark.usefixtures("database")
+class TestTool(ToolsSuite):
+    plugin = plugin
+    examples = {"order_status": [{"number": "471900", "postcode": "10115"}]}
 
 
 def test_it_is_installed_under_its_name() -> None:

@@ -23,6 +23,7 @@ from .answering import Answering, silence, stop_prompts
 from .conversation import Conversation
 from .endpointing import together
 from .false_alarm import FalseAlarm
+from .info import CallInfo
 from .listening import Listening, activate
 from .outcome import EndCause, Outcome
 from .part import Part
@@ -53,14 +54,14 @@ class Call:
 
     def __init__(
         self,
-        call_id: str,
+        info: CallInfo,
         settings: Settings,
         *,
         activation: Sequence[Part],
         keypad: Part | None = None,
         problems: Sequence[str] = (),
     ) -> None:
-        self.state = CallState(call_id, settings)
+        self.state = CallState(info, settings)
         self.view = CallView(self.state)
         self.outcome: Outcome | None = None
         self._problems = tuple(problems)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import events as ev
 from .actions import Say, SendText, SetTalkDetect
+from .info import CallInfo
 from .timers import Timers
 from .works import Works
 
@@ -44,7 +45,7 @@ class Phase(StrEnum):
 class CallState:
     """Everything that is known of a call; changed by `note` and by `Call` alone."""
 
-    call_id: str
+    info: CallInfo
     settings: Settings
     recognition: bool = field(init=False)
     """One utterance is recognised; a conversation otherwise. Fixed for the call, whatever settings change."""
@@ -92,6 +93,10 @@ class CallState:
 
     def __post_init__(self) -> None:
         self.recognition = self.settings.call.session_kind == "recognition"
+
+    @property
+    def call_id(self) -> str:
+        return self.info.call_id
 
     @property
     def answering(self) -> bool:
@@ -167,13 +172,13 @@ class CallEnded(Exception):
 class CallView:
     """What a part may know of its call: read-only, and always up to date.
 
-    It is good for as long as the call lives; later on everything but `call_id` raises `CallEnded`.
+    It is good for as long as the call lives; later on everything but `call_id` and `info` raises `CallEnded`.
     """
 
-    __slots__ = ("_call_id", "_live")
+    __slots__ = ("_info", "_live")
 
     def __init__(self, state: CallState) -> None:
-        self._call_id = state.call_id
+        self._info = state.info
         self._live: CallState | None = state
 
     def _release(self) -> None:
@@ -183,13 +188,18 @@ class CallView:
     @property
     def _state(self) -> CallState:
         if self._live is None:
-            raise CallEnded(f"the call {self._call_id} has ended: nothing may be asked of its view any more")
+            raise CallEnded(f"the call {self.call_id} has ended: nothing may be asked of its view any more")
         return self._live
 
     @property
     def call_id(self) -> str:
         """The id in logs, console and journal, and in `OFFHOOK_CALL_ID`."""
-        return self._call_id
+        return self._info.call_id
+
+    @property
+    def info(self) -> CallInfo:
+        """Who calls whom."""
+        return self._info
 
     @property
     def settings(self) -> Settings:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from offhook.call.actions import Action, End
+from offhook.call.actions import End
 from offhook.call.part import Part
 from offhook.plugins.guard import GuardedPart
 from offhook.plugins.hooks import Hooks
 from offhook.settings import settings_with
 
 from .hostile import CALLS, Step, hostile_call, play, shortest, told
-from .scenario import CallScenario
+from .scenario import CallScenario, shown
 
 MakeCall = Callable[[], CallScenario]
 
@@ -70,14 +70,14 @@ def shares_nothing(make: MakeCall) -> None:
         for position in range(max(len(first), len(second))):
             for call, steps in zip(calls, (first, second), strict=True):
                 play(call, steps[position : position + 1])
-        together = [[action for _, action in call.done] for call in calls]
-        assert [str(one) for one in together] == [str(one) for one in alone], (
+        together = [[shown(action) for _, action in call.done] for call in calls]
+        assert together == alone, (
             f"two calls at a time do something else than each alone: is the part made for each call?\n"
             f"{told(first)}\nand side by side {told(second)}"
         )
 
 
-def _did(make: MakeCall, steps: Sequence[Step]) -> list[Action]:
+def _did(make: MakeCall, steps: Sequence[Step]) -> list[str]:
     call = make()
     play(call, steps)
-    return [action for _, action in call.done]
+    return [shown(action) for _, action in call.done]

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from offhook.call.actions import Action, Activate, End, PartBroke, StartWork
 from offhook.call.call import Call
 from offhook.call.events import Arrived, Event, MediaReady, Started, StreamOpened, WorkFinished
+from offhook.call.info import CallInfo
 from offhook.call.outcome import EndCause, Outcome
 from offhook.call.part import Part
 from offhook.call.state import CallView
@@ -25,6 +26,8 @@ from offhook.settings import Settings, settings_with
 T = TypeVar("T")
 
 CALL_ID: Final = "call-1"
+CALLER: Final = CallInfo(CALL_ID, "channel-1", caller_number="100", dialed="200")
+"""Who calls whom in a scenario, unless it says otherwise."""
 CLOSE_SECONDS: Final = 1e-6
 """Two moments as near as this are one."""
 
@@ -40,6 +43,7 @@ class CallScenario:
     """A call, its clock, and all that it did: (time, action).
 
     activation: the part that decides when to listen; without one the call listens at once. keypad: handles digits.
+    info: who calls whom.
     strict: a part that breaks fails the test; without it the call does what it does in a host.
     """
 
@@ -49,10 +53,11 @@ class CallScenario:
         *,
         activation: Part | Sequence[Part] | None = None,
         keypad: Part | None = None,
+        info: CallInfo | None = None,
         strict: bool = True,
     ) -> None:
         parts = activation if isinstance(activation, Sequence) else [activation or AtOnce()]
-        self.call = Call(CALL_ID, settings, activation=parts, keypad=keypad)
+        self.call = Call(info or CALLER, settings, activation=parts, keypad=keypad)
         self.now = 0.0
         """Seconds since the scenario began."""
         self.done: list[tuple[float, Action]] = []
@@ -188,11 +193,18 @@ class CallScenario:
             assert not isinstance(action, PartBroke), f"{action.reason}\n{self}"
 
     def __str__(self) -> str:
-        lines = [f"{at:8.3f}  {_shown(action)}" for at, action in self.done]
+        lines = [f"{at:8.3f}  {shown(action)}" for at, action in self.done]
         return "\n".join(["The call did:", *lines])
 
 
-def call_with(plugin: object = None, *, mode: str = "", strict: bool = True, **settings: Any) -> CallScenario:
+def call_with(
+    plugin: object = None,
+    *,
+    mode: str = "",
+    info: CallInfo | None = None,
+    strict: bool = True,
+    **settings: Any,
+) -> CallScenario:
     """A call with the parts of a plugin (a module or object with hooks), as a host would make it.
 
     mode: which of its activation modes; empty: the call listens at once. settings: as in `Settings`, by the last part
@@ -201,19 +213,20 @@ def call_with(plugin: object = None, *, mode: str = "", strict: bool = True, **s
     """
     made = settings_with(**settings)
     if plugin is None:
-        return CallScenario(made, strict=strict)
+        return CallScenario(made, info=info, strict=strict)
     hooks = Hooks()
     hooks.register(plugin, "plugin")
     activation, keypad = hooks.parts_now(mode, made)
     assert activation or not mode, f"the plugin has no activation mode {mode!r}"
-    return CallScenario(made, activation=activation or None, keypad=keypad, strict=strict)
+    return CallScenario(made, activation=activation or None, keypad=keypad, info=info, strict=strict)
 
 
 def _same(one: float, other: float) -> bool:
     return abs(one - other) <= CLOSE_SECONDS * max(1.0, abs(one))
 
 
-def _shown(action: Action) -> str:
+def shown(action: Action) -> str:
+    """An action for people: without the function of the work that it starts."""
     if isinstance(action, StartWork):
         return f"StartWork({action.work_id}, {action.owner!r}, {action.name!r})"
     return str(action)

@@ -14,14 +14,12 @@ import aiohttp
 from offhook import (
     Action,
     Activate,
-    CallInfo,
     CallView,
     Digit,
     EndCause,
     Event,
     Finish,
     Interrupt,
-    Outcome,
     Part,
     Ran,
     Run,
@@ -41,9 +39,6 @@ PERSON = ("support", "100")
 """Dialplan context and extension of who takes the callers that press 0."""
 PATIENCE_SECONDS = 5.0
 
-callers: dict[str, str] = {}
-"""Call id → number of the caller; a part does not see who calls."""
-
 
 class Menu:
     """Handles the keys of one call."""
@@ -61,7 +56,7 @@ class Menu:
                 yield Activate()  # and has begun the conversation
                 if digit == "1":
                     yield Say("One moment, please.")
-                    yield Run("balance", partial(balance, callers.get(call.call_id, "")), PATIENCE_SECONDS)
+                    yield Run("balance", partial(balance, call.info.caller_number), PATIENCE_SECONDS)
                 else:
                     yield Say(MENU)
             case Ran(name="balance", error=""):
@@ -86,13 +81,3 @@ async def balance(number: str) -> str:
 @hookimpl
 def digit_handler(settings: Settings) -> Part | None:
     return Menu() if settings.dtmf.dtmf_enabled else None
-
-
-@hookimpl
-def call_settings(call: CallInfo) -> None:
-    callers[call.call_id] = call.caller_number
-
-
-@hookimpl
-def result_variables(call: CallInfo, outcome: Outcome) -> None:
-    callers.pop(call.call_id, None)
