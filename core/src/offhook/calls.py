@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,9 +87,12 @@ class LiveCall:
     def transfer(self, context: str, extension: str) -> None:
         """Send the caller to a dialplan extension, once the answer that is being spoken has been heard.
 
-        Raises CallEnded.
+        Where the keypad has taken over, that is at once. Raises ValueError for an empty name, and CallEnded.
         """
-        self._post(ev.EndRequested("transfer", context, extension))
+        for name, value in (("context", context), ("extension", extension)):
+            if not value:
+                raise ValueError(f"{name} is empty; it must be one of the dialplan's")
+        self._post(ev.EndRequested("transfer", context, extension, by_program=True))
 
     async def ended(self) -> Outcome:
         """Wait for the end of the call, until it has given back everything; returns its result."""
@@ -99,13 +103,10 @@ class LiveCall:
         if self._runner is not None:
             self._runner.post(event)
 
-    def _closed(self, outcome: Outcome | None) -> None:
-        """For the host: the call is over and what it held is free. None: it could not be cleared up."""
+    def _closed(self, outcome: Outcome) -> None:
+        """For the host: the call is over and what it held is free."""
         self._runner = None
-        if outcome is None:
-            self._outcome.cancel()
-        elif not self._outcome.done():
-            self._outcome.set_result(outcome)
+        self._outcome.set_result(outcome)
 
     def _post(self, event: ev.Event) -> None:
         self._running().post(event)
@@ -143,8 +144,7 @@ class CallFinished:
     """A call has ended and has given back everything."""
 
     call: LiveCall
-    outcome: Outcome | None
-    """None: it could not be cleared up (the log says why)."""
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +223,19 @@ class Calls(Mapping[str, LiveCall]):
 
     def __init__(self) -> None:
         self._calls: dict[str, LiveCall] = {}
-        self._streams: list[CallStream] = []
+        self._streams: weakref.WeakSet[CallStream] = weakref.WeakSet()
+        """Weak, as whoever leaves an `async for` does not close it."""
+        self._closed = False
 
     def stream(self, limit: int = 1000) -> CallStream:
-        """Subscribe, from now on. So many events wait for a slow subscriber; then it is told how many it lost."""
+        """Subscribe, from now on. So many events wait for a slow subscriber; then it is told how many it lost.
+
+        Before the host is entered this is possible too, and nothing is missed then. Raises ValueError.
+        """
         stream = CallStream(limit)
-        self._streams.append(stream)
+        if self._closed:
+            stream.close()
+        self._streams.add(stream)
         return stream
 
     def __aiter__(self) -> CallStream:
@@ -253,7 +260,7 @@ class Calls(Mapping[str, LiveCall]):
         self._calls[call.call_id] = call
         self._publish(CallStarted(call))
 
-    def _remove(self, call: LiveCall, outcome: Outcome | None) -> None:
+    def _remove(self, call: LiveCall, outcome: Outcome) -> None:
         del self._calls[call.call_id]
         call._closed(outcome)
         self._publish(CallFinished(call, outcome))
@@ -264,11 +271,13 @@ class Calls(Mapping[str, LiveCall]):
 
     def _close(self) -> None:
         """The host has stopped."""
-        for stream in self._streams:
+        self._closed = True
+        for stream in tuple(self._streams):
             stream.close()
 
     def _publish(self, event: HostEvent) -> None:
-        for stream in self._streams:
-            stream._publish(event)
-        if any(stream.closed for stream in self._streams):
-            self._streams = [stream for stream in self._streams if not stream.closed]
+        for stream in tuple(self._streams):
+            if stream.closed:
+                self._streams.discard(stream)
+            else:
+                stream._publish(event)

@@ -26,25 +26,23 @@ from offhook.call.record import CallRecord
 from offhook.calls import Calls, LiveCall
 from offhook.console import ConsoleApp
 from offhook.media import Pacer, RtpPorts
-from offhook.originating import NotAnswered, Original
+from offhook.originating import Original, check_request
 from offhook.plugins.hooks import Hooks
 from offhook.reception import Reception
 from offhook.runner.arrivals import OURS, Arrivals
 from offhook.runner.call_runner import Equipment
 from offhook.runner.call_settings import with_known_modes
-from offhook.secrets import AT_START, Secrets, with_secrets
+from offhook.secrets import Secrets, Vault
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
 from offhook.telemetry.metrics import CONTENT_TYPE, HostMetrics
 
 log = logging.getLogger("offhook.host")
 
 ASK_AGAIN_SECONDS = 1.0
-GRACE_SECONDS = 10.0
-"""How much longer than `timeout_seconds` Asterisk may take to tell what came of an outbound call."""
 
 
 class HostError(Exception):
-    """The host cannot go on; the text says why, for people."""
+    """The host cannot go on, or cannot do what it was asked; the text says why, for people."""
 
 
 class Host:
@@ -84,7 +82,8 @@ class Host:
         except Exception:
             self.hooks.close()
             raise
-        self._reception = Reception(next_calls, self.hooks, secrets=secrets, clock=clock)
+        self._vault = Vault(secrets)
+        self._reception = Reception(next_calls, self.hooks, vault=self._vault, clock=clock)
         self._metrics = HostMetrics(
             ready=lambda: self.ready,
             running_calls=lambda: len(self.calls),
@@ -95,9 +94,10 @@ class Host:
         self._serves_console = console
         self._console: ConsoleApp | None = None
         self._http_session = http_session
-        self._secrets = secrets
         self._arrivals = Arrivals()
         self._chores: set[asyncio.Task[None]] = set()
+        self._reader: asyncio.Task[None] | None = None
+        self._entered = False
         self._connected = False
         self._stopping = False
         self._resources = AsyncExitStack()
@@ -105,15 +105,20 @@ class Host:
     # --- Life -----------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise RuntimeError("a host is entered once; make another Host for another start")
+        self._entered = True
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self.hooks.closed)
+            opened.callback(self.calls._close)
             await self._open(opened)
             self._resources = opened.pop_all()
         log.info("taking calls of the application %s at %s", self._ari.app, self._ari.base_url)
         return self
 
     async def _open(self, opened: AsyncExitStack) -> None:
-        self._layered = await with_secrets(self._layered, self._secrets, AT_START)
+        secret = await self._vault.at_start(self._reception.next_calls, console=self._serves_console)
+        self._layered = self._reception.next_calls = secret
         settings = self._layered.settings
         if missing := check_ready(settings):
             raise SettingsError(missing)
@@ -158,10 +163,18 @@ class Host:
             await self._resources.aclose()
 
     async def serve(self) -> None:
-        """Wait until the host cannot go on, which raises `HostError`; cancel it to stop sooner."""
-        await asyncio.shield(self._reader)
+        """Wait until the host cannot go on, which raises `HostError`; cancel it to stop sooner.
+
+        Returns when somebody else has stopped the host. Raises `HostError` too where it has not been started.
+        """
+        if self._reader is None:
+            raise HostError("the host has not been started: async with Host(settings) as host")
+        await asyncio.wait([self._reader])
+        if not self._reader.cancelled():
+            self._reader.result()
 
     async def _stop_reading(self) -> None:
+        assert self._reader is not None
         self._reader.cancel()
         await asyncio.gather(self._reader, *self._chores, return_exceptions=True)
 
@@ -192,10 +205,9 @@ class Host:
                     "(ASTERISK_ARI_APP_NAME): no call comes here any more"
                 )
             case ari.StasisStart(channel=channel):
-                if not channel.id.startswith(OURS):
-                    self._reception.arrived(event)
-                elif not self._arrivals.arrived(channel.id):
-                    # Made for a call that has ended meanwhile.
+                ours = channel.id.startswith(OURS)
+                wanted = self._arrivals.arrived(channel.id) if ours else self._reception.arrived(event)
+                if not wanted:  # the call that it was made for has ended, or was taken back
                     self._do(self._ari.hangup(channel.id, missing_ok=True))
             case _:
                 self._reception.happened(event)
@@ -251,31 +263,19 @@ class Host:
         there, `"Name" <number>`. timeout_seconds: how long it may ring. settings: of this call (name → value), over
         those of the host, below `APP_…` variables. variables: channel variables to set. Cancelled, it stops ringing.
 
-        Raises `NotAnswered` (busy, rejected, no answer: `cause`), `AriError` (no such endpoint), `SettingsError`.
+        Raises `NotAnswered` (busy, rejected, no answer …), `AriError` (no such endpoint), `SettingsError`, ValueError
+        (an argument), `HostError` (the host does not run, or is not connected to Asterisk at the moment).
         """
-        if not endpoint.partition("/")[2]:
-            raise ValueError(f"endpoint is {endpoint!r}; it must be technology/resource, such as PJSIP/alice")
-        layered = self._reception.next_calls.with_layer(
-            "originate", settings or {}, strict=True, per_call_only=True
+        check_request(endpoint, caller_id, timeout_seconds, variables)
+        if not self.ready:
+            raise HostError(f"{endpoint} cannot be called: the host is not connected to Asterisk")
+        below = self._reception.next_calls
+        layered = await self.hooks.aside(
+            lambda: below.with_layer("originate", settings or {}, strict=True, per_call_only=True)
         )
-        original = Original(endpoint, layered)
-        originating = self._reception.originating
-        originating.add(original)
-        try:
-            await self._ari.originate(
-                endpoint,
-                channel_id=original.channel_id,
-                caller_id=caller_id,
-                timeout_seconds=timeout_seconds,
-                variables=variables,
-            )
-            async with asyncio.timeout(timeout_seconds + GRACE_SECONDS):
-                return await original.ready
-        except TimeoutError:
-            raise NotAnswered(endpoint, 0, f"Asterisk said nothing for {timeout_seconds:g} s") from None
-        finally:
-            if originating.pop(original.channel_id):  # it may ring still
-                self._do(self._ari.hangup(original.channel_id, missing_ok=True))
+        return await self._reception.originate(
+            Original(endpoint, layered, timeout_seconds, caller_id, variables)
+        )
 
     # --- What the console asks --------------------------------------------------------------------------
 

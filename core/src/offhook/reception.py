@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from offhook import ari
 from offhook.call import events as ev
@@ -16,16 +17,17 @@ from offhook.call.call import Call
 from offhook.call.info import CallInfo
 from offhook.call.outcome import EndCause, Outcome, decide
 from offhook.call.record import CallRecord
+from offhook.call.result import outcome_of
 from offhook.call_records import CallRecords
 from offhook.calls import Calls, LiveCall
-from offhook.originating import Originating
+from offhook.originating import Original, Originating, is_answer
 from offhook.plugins.hooks import Hooks
 from offhook.runner.ari_events import channel_of, translate
 from offhook.runner.arrivals import OURS
 from offhook.runner.call_runner import CallRunner, Equipment
 from offhook.runner.call_settings import read_call_settings
 from offhook.runner.leaving import leave
-from offhook.secrets import Secrets, with_fresh_key
+from offhook.secrets import Vault
 from offhook.settings import LayeredSettings
 
 log = logging.getLogger("offhook.host")
@@ -37,7 +39,7 @@ STOP_SECONDS = 10.0
 class Reception:
     """The callers of one host.
 
-    next_calls: the settings of calls to come. secrets: gives each call a fresh key. clock: the time of day.
+    next_calls: the settings of calls to come. vault: gives each call a fresh key. clock: the time of day.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Reception:
         next_calls: LayeredSettings,
         hooks: Hooks,
         *,
-        secrets: Secrets | None,
+        vault: Vault,
         clock: Callable[[], datetime],
     ) -> None:
         self.next_calls = next_calls
@@ -53,7 +55,7 @@ class Reception:
         self.records = CallRecords(hooks, self.calls)
         self.originating = Originating()
         self._hooks = hooks
-        self._secrets = secrets
+        self._vault = vault
         self._clock = clock
         self._by_channel: dict[str, LiveCall | list[ev.Event]] = {}
         """Each caller's channel: its call, or what happened to it while the call's settings were read."""
@@ -67,23 +69,41 @@ class Reception:
     async def close(self) -> None:
         """End the calls that run, and wait until they have given back everything."""
         self._stopping = True
+        self.originating.close()
         for call in self.calls.values():
             call._let_decide(ev.OperatorHangup("shutdown"))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                while self._tasks:  # one that arrives meanwhile is given back, too
-                    await asyncio.wait(self._tasks)
-        late = tuple(self._tasks)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        self.calls._close()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STOP_SECONDS):
+                    while self._tasks:  # one that arrives meanwhile is given back, too
+                        await asyncio.wait(self._tasks)
+        finally:  # also where whoever stops the host is in a hurry
+            late = tuple(self._tasks)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def originate(self, original: Original) -> LiveCall:
+        """Call somebody; returns once it is answered. Raises NotAnswered and AriError."""
+        self.originating.add(original)
+        self._spawn(self.originating.attempt(self._equipment.ari, original), f"calling {original.call_id}")
+        return await original.answered()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # --- What Asterisk says -----------------------------------------------------------------------
 
-    def arrived(self, start: ari.StasisStart) -> None:
-        """A caller's channel has entered the application, or that of somebody whom we have called."""
-        channel, original = start.channel, self.originating.pop(start.channel.id)
+    def arrived(self, start: ari.StasisStart) -> bool:
+        """A caller's channel has entered the application, or that of somebody whom we have called.
+
+        False: nobody wants that call any more; the channel is to be hung up.
+        """
+        channel, original = start.channel, self.originating.entered(start)
+        if original is None and is_answer(start):
+            return False
         info = CallInfo(
             call_id=original.call_id if original else uuid.uuid4().hex[:12],
             channel_id=channel.id,
@@ -91,15 +111,14 @@ class Reception:
             caller_name=channel.caller.name,
             dialed=original.endpoint if original else channel.dialplan.extension,
             context=channel.dialplan.context,
-            args=start.args,
+            args=() if original else start.args,
         )
         below = original.settings if original else self.next_calls
         early: list[ev.Event] = []
         self._by_channel[channel.id] = early
         serving = self._serve(info, below, channel.is_up, early, original.ready if original else None)
-        task = asyncio.create_task(serving, name=f"call {info.call_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(serving, f"call {info.call_id}")
+        return True
 
     def happened(self, event: ari.AriEvent) -> None:
         """Something happened to a channel: a caller's, or one that carries a call's audio."""
@@ -126,12 +145,13 @@ class Reception:
 
     @property
     def channels(self) -> list[str]:
-        """The ids of the callers' channels."""
-        return list(self._by_channel)
+        """The ids of the channels of callers, and of those who are being called."""
+        return [*self._by_channel, *self.originating.channels]
 
     def gone(self, channel_ids: Iterable[str]) -> None:
         """Channels that ended unheard."""
         for channel_id in channel_ids:
+            self.originating.gone(channel_id)
             call = self._by_channel.get(channel_id)
             if isinstance(call, LiveCall):
                 call._let_decide(ev.CallerHungUp())
@@ -152,7 +172,7 @@ class Reception:
         log.info("call from %s to %s", info.caller_number or "unknown", info.dialed, extra=extra)
         try:
             layered = await read_call_settings(info, below, self._equipment.ari, self._hooks)
-            layered = await with_fresh_key(layered, self._secrets)
+            layered = await self._vault.for_call(layered)
             call, runner = await self._make(info, layered, answered)
         except Exception as error:
             log.exception("the call cannot be taken; it goes on in the dialplan", extra=extra)
@@ -186,6 +206,8 @@ class Reception:
         except Exception:
             log.exception("the call could not be cleared up in full", extra=extra)
         finally:
+            cause = EndCause.SHUTDOWN if self._stopping else EndCause.PLUGIN_ERROR
+            outcome = outcome or runner.call.outcome or outcome_of(runner.call.state, cause)
             self._forget(call.info.channel_id, call)
             self.calls._remove(call, outcome)
             self.records.closed(call.record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -11,49 +12,66 @@ from offhook.settings import LayeredSettings, SettingsError
 log = logging.getLogger("offhook.host")
 
 Secrets = Callable[[str], Awaitable[str]]
-"""Gets the name of an environment variable (`OPENAI_API_KEY`, `ASTERISK_ARI_PASSWORD` …) and returns the secret; an
-empty text leaves that to the settings. Asked at the start, and for the provider's key again at each call, so that
-keys may be renewed."""
+"""Gets the name of an environment variable and returns the secret; an empty text leaves that to the settings.
+
+At the start it is asked for the provider's key (`OPENAI_API_KEY` or `AZURE_OPENAI_API_KEY`), `ASTERISK_ARI_PASSWORD`
+and, for the console, `OFFHOOK_TOKEN`; for the provider's key again at each call, so that keys may be renewed."""
 
 
-AT_START = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "ASTERISK_ARI_PASSWORD", "OFFHOOK_TOKEN")
-AT_EACH_CALL = ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY")
+class Vault:
+    """Lays the secrets over settings, and keeps the newest key for the case that none can be had."""
 
+    def __init__(self, secrets: Secrets | None) -> None:
+        self._secrets = secrets
+        self._newest: dict[str, str] = {}
 
-async def with_secrets(
-    layered: LayeredSettings, secrets: Secrets | None, names: Iterable[str]
-) -> LayeredSettings:
-    """The settings with these secrets (names in the environment) from `secrets`.
+    async def at_start(self, layered: LayeredSettings, *, console: bool) -> LayeredSettings:
+        """The settings with all secrets. Raises SettingsError with the names and what was wrong, never a secret."""
+        more = ("ASTERISK_ARI_PASSWORD", *(("OFFHOOK_TOKEN",) if console else ()))
+        values, problems = await self._fetch((_key_of(layered), *more))
+        if problems:
+            raise SettingsError(problems)
+        return layered.with_layer("secrets", values, strict=True) if values else layered
 
-    Raises SettingsError with the name and what was wrong, never the secret.
-    """
-    if secrets is None:
-        return layered
-    values: dict[str, str] = {}
-    problems: list[str] = []
-    for name in names:
+    async def for_call(self, layered: LayeredSettings) -> LayeredSettings:
+        """The settings of one call with the provider's key as it is now; if it cannot be had, with the newest known.
+
+        That it cannot is a problem of the call. Never raises, and takes `settingsTimeoutMs` at most.
+        """
+        name = _key_of(layered)
+        seconds = layered.settings.asterisk.settings_timeout_ms / 1000
         try:
-            value = await secrets(name)
-        except Exception as error:
-            problems.append(f"{name} could not be fetched: {type(error).__name__}: {error}")
-            continue
-        if isinstance(value, str):
-            values |= {name: value} if value else {}
-        else:
-            problems.append(f"{name} was fetched as {type(value).__name__}; it must be text")
-    if problems:
-        raise SettingsError(problems)
-    return layered.with_layer("secrets", values, strict=True) if values else layered
-
-
-async def with_fresh_key(layered: LayeredSettings, secrets: Secrets | None) -> LayeredSettings:
-    """The settings of one call with the provider's key as it is now; one that cannot be had is a problem of the call.
-
-    Never raises.
-    """
-    try:
-        return await with_secrets(layered, secrets, AT_EACH_CALL)
-    except SettingsError as error:
-        for problem in error.problems:
+            async with asyncio.timeout(seconds):
+                _, problems = await self._fetch((name,))
+        except TimeoutError:
+            problems = [f"{name} could not be fetched within {seconds * 1000:g} ms (SETTINGS_TIMEOUT_MS)"]
+        for problem in problems:
             log.error("%s", problem)
-        return replace(layered, problems=(*layered.problems, *error.problems))
+        layered = replace(layered, problems=(*layered.problems, *problems))
+        newest = {name: value for name, value in self._newest.items() if name == _key_of(layered)}
+        return layered.with_layer("secrets", newest) if newest else layered
+
+    async def _fetch(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+        """Name → secret, and what went wrong."""
+        values: dict[str, str] = {}
+        problems: list[str] = []
+        for name in names if self._secrets else ():
+            assert self._secrets is not None
+            try:
+                value = await self._secrets(name)
+            except Exception as error:
+                # Its text is not ours, and may hold anything.
+                problems.append(f"{name} could not be fetched: {type(error).__name__}")
+                continue
+            if not isinstance(value, str):
+                problems.append(f"{name} was fetched as {type(value).__name__}; it must be a text")
+            elif value:
+                values[name] = value
+        self._newest |= values
+        return values, problems
+
+
+def _key_of(layered: LayeredSettings) -> str:
+    """The provider's key, by its name in the environment."""
+    azure = layered.settings.openai.ai_provider == "azure"
+    return "AZURE_OPENAI_API_KEY" if azure else "OPENAI_API_KEY"

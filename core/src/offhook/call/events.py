@@ -255,12 +255,15 @@ class SettingsChanged:
 
 @dataclass(frozen=True, slots=True)
 class EndRequested:
-    """A tool asked for the call's end, once the answer that is being spoken has been heard."""
+    """A tool or the program that runs the host asked for the call's end, once the answer that is being spoken has
+    been heard."""
 
     cause: Literal["tool", "transfer"] = "tool"
     context: str = ""
     extension: str = ""
     """Where the dialplan goes on; empty: at the step after `Stasis()`."""
+    by_program: bool = False
+    """It holds where the keypad has taken over, too, while what the model wants then does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ GREETING_LIMIT_SECONDS = 300.0
 class Setup:
     """Connects the audio, asks for the greeting, and watches for the ends that no other part sees coming."""
 
+    def __init__(self) -> None:
+        self._leaving: ev.EndRequested | None = None
+        """What the program that runs the host has asked for. Once the keypad has taken over, nobody speaks whose last
+        word is to be heard."""
+
     def on(self, event: ev.Event, state: CallState) -> Iterable[do.Action]:
         match event:
             case ev.Arrived():
@@ -50,8 +55,13 @@ class Setup:
                 yield do.Finish(EndCause(cause))
             case ev.TimerExpired(name="maxCallDuration"):
                 yield do.Finish(EndCause.MAX_DURATION)
+            case ev.EndRequested(by_program=True):
+                self._leaving = event
             case _:
                 pass
+        if self._leaving and state.phase is Phase.KEYPAD:
+            end = self._leaving
+            yield do.Finish(EndCause(end.cause), context=end.context, extension=end.extension)
 
 
 class UnknownMode:

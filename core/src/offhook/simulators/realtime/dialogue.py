@@ -100,6 +100,14 @@ _NUMBER = re.compile(
 )
 _QUOTED = re.compile(r"\b(?:say|greet|answer|begin)\b[^\"“:]*(?::\s*[\"“]?|[\"“])\s*(?P<words>[^\"”]+)", re.I)
 
+_WORD_FOR_WORD = re.compile(r"\bword for word\b[^:]*:\s*(?P<words>.*\S)", re.I | re.S)
+
+
+def asked_to_say(instructions: str) -> str:
+    """What a response is told to say "word for word": all that follows the colon. Empty: it may say what it likes."""
+    found = _WORD_FOR_WORD.search(instructions)
+    return found["words"] if found else ""
+
 
 def spoken_number(text: str) -> str:
     """The first number of two or more digits in the text, as digits: `four, seven` is `47`. Empty if none."""

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from offhook.simulators.realtime.configuration import check_tool_choice, output_format
-from offhook.simulators.realtime.dialogue import CallTool, Reply, Say, ToolOutput, Turn
+from offhook.simulators.realtime.dialogue import CallTool, Reply, Say, ToolOutput, Turn, asked_to_say
 from offhook.simulators.realtime.errors import Json
 from offhook.simulators.realtime.output_items import FunctionCallItem, OutputItem, SpokenItem, WrittenItem
 from offhook.simulators.realtime.transcription import Transcription
@@ -136,6 +136,8 @@ class Response:
             await asyncio.sleep(self.session.answer_delay_seconds)
         if isinstance(self._choice, dict):
             return [CallTool(str(self._choice.get("name", "")))]
+        if words := asked_to_say(self._request.get("instructions", "")):
+            return [Say(words)]  # whatever the dialogue is about
         outputs = self._tool_outputs()
         turn = Turn(
             heard=heard,
