@@ -255,9 +255,6 @@ class Call:
                 state.stream = "closed"
                 state.response_id = ""
                 state.speaking = False
-            case do.Say() if state.phase in (Phase.ARRIVING, Phase.WAITING, Phase.OPENING):
-                state.held_texts.append(action)  # though the stream may stand already: see `preconnect`
-                return
             case do.SendText() | do.Say() if state.stream != "open":
                 if state.phase in (Phase.ARRIVING, Phase.WAITING, Phase.OPENING):
                     state.held_texts.append(action)

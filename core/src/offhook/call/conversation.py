@@ -50,8 +50,10 @@ class Conversation:
                 yield do.Finish(EndCause.IDLE)
             case ev.Digit() if state.settings.dtmf.dtmf_enabled:
                 yield do.ClearTimer("conversationIdle", CALL)
-            case ev.SayRequested(text=text):
+            case ev.SayRequested(text=text) if state.phase is Phase.LISTENING:
                 yield do.Say(text)
+            case ev.SayRequested(text=text):
+                state.held_texts.append(do.Say(text))  # though the stream may stand already: see `preconnect`
             case _:
                 pass
         if asterisk_ends_turn(state):
