@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
-from offhook.settings import LayeredSettings, SettingsError
+from offhook.settings import LayeredSettings, SettingsError, leaves
 
 log = logging.getLogger("offhook.host")
 
@@ -31,7 +31,7 @@ class Vault:
         values, problems = await self._fetch((_key_of(layered), *more))
         if problems:
             raise SettingsError(problems)
-        return layered.with_layer("secrets", values, strict=True) if values else layered
+        return layered.with_layer("secrets", _by_setting(values), strict=True)
 
     async def for_call(self, layered: LayeredSettings) -> LayeredSettings:
         """The settings of one call with the provider's key as it is now; if it cannot be had, with the newest known.
@@ -49,7 +49,7 @@ class Vault:
             log.error("%s", problem)
         layered = replace(layered, problems=(*layered.problems, *problems))
         newest = {name: value for name, value in self._newest.items() if name == _key_of(layered)}
-        return layered.with_layer("secrets", newest) if newest else layered
+        return layered.with_layer("secrets", _by_setting(newest))
 
     async def _fetch(self, names: Iterable[str]) -> tuple[dict[str, str], list[str]]:
         """Name → secret, and what went wrong."""
@@ -69,6 +69,12 @@ class Vault:
                 values[name] = value
         self._newest |= values
         return values, problems
+
+
+def _by_setting(values: dict[str, str]) -> dict[str, str]:
+    """Name of the setting → secret, for names in the environment."""
+    names = {leaf.env: leaf.name for leaf in leaves()}
+    return {names[name]: value for name, value in values.items()}
 
 
 def _key_of(layered: LayeredSettings) -> str:
