@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import Literal, TypeAlias, get_args
 
 import offhook
@@ -66,9 +66,9 @@ class Hook:
     doc: str
 
 
-def public_names() -> list[PublicName]:
-    """Every name of `offhook.__all__`, in its order. LookupError if one is not found in the source."""
-    return [_described(name) for name in offhook.__all__]
+def public_names(package: ModuleType = offhook) -> list[PublicName]:
+    """Every name of a package's `__all__`, in its order. LookupError if one is not found in the source."""
+    return [_described(package, name) for name in package.__all__]
 
 
 def hooks() -> list[Hook]:
@@ -156,9 +156,9 @@ def _with_text_below(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
 # --- Describing ---------------------------------------------------------------------------------------
 
 
-def _described(name: str) -> PublicName:
-    module, node, doc = _find("offhook", name)
-    value = getattr(offhook, name)
+def _described(package: ModuleType, name: str) -> PublicName:
+    module, node, doc = _find(package.__name__, name)
+    value = getattr(package, name)
     if isinstance(node, ast.ClassDef):
         lineage = list(_lineage(module, node))
         members = {member.name: member for one in lineage for member in _members(one)}

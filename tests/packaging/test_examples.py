@@ -102,8 +102,8 @@ def test_the_menu_takes_the_keypads_place_and_asks_the_bank(fresh: Make) -> None
     _, rows = environment.plugins()
     assert rows["dtmf", "offhook-dtmf-menu"]["replaces"] == ["offhook-dtmf"]
     balance = {"variables": IMMEDIATE, "number": "080055", "press": "1"}
-    # What it says first is "One moment"; then it is told the balance.
-    model = [{"say": "One moment."}, {"call": "end_call"}, {"say": "Goodbye."}]
+    # It says "One moment" word for word; then it is told the balance.
+    model = [{"call": "end_call"}, {"say": "Goodbye."}]
     person = {"variables": IMMEDIATE, "press": "0"}
     with web_service({"balance": "12.50 euros"}) as (address, asked):
         placed = environment.place_calls(balance, person, model=model, MENU_BALANCE_URL=address)

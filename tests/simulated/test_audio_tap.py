@@ -122,9 +122,11 @@ async def test_a_call_without_a_listener_takes_the_same_road_as_before() -> None
         def audio_tap(self, call: CallInfo) -> AudioListener | None:
             return None
 
+    before = set(threading.enumerate())
     async with bench(hooks=with_plugin(Nobody())) as calls:
         caller = await calls.dial()
         await calls.listening()
-        assert not [thread for thread in threading.enumerate() if thread.name.endswith("listens")]
+        new = set(threading.enumerate()) - before
+        assert not [thread for thread in new if thread.name.endswith("listens")]
         await caller.hangup()
         await calls.over()

@@ -168,14 +168,22 @@ def test_deciding_is_never_async() -> None:
 def test_plugins_and_examples_import_only_what_is_public(project: Path) -> None:
     source = project / "src"
     public = {f"offhook.{name}" for name in offhook.__all__}
+    files = sorted(source.rglob("*.py"))
     found = [
         found
-        for file in sorted(source.rglob("*.py"))
+        for file in files
         for found in imports(file, source, typing_too=True)
         if found.module.split(".")[0] == "offhook"
     ]
     assert found
-    assert [str(one) for one in found if one.module not in public] == []
+    assert [str(one) for one in found if one.module not in public | {"offhook"}] == []
+    used = {
+        f"offhook.{node.attr}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "offhook"
+    }
+    assert used <= public
 
 
 @pytest.mark.parametrize("plugin", sorted(path.name for path in PLUGINS.iterdir() if path.is_dir()))
@@ -205,7 +213,7 @@ def test_no_file_grows_past_400_lines(folder: str) -> None:
 def test_an_example_is_small_and_complete(example: Path) -> None:
     code = python_files(f"examples/{example.name}/src")
     assert code
-    assert [file.name for file in code if len(file.read_text().splitlines()) >= 100] == []
+    assert sum(len(file.read_text().splitlines()) for file in code) < 100
     assert list((example / "tests").glob("test_*.py"))
     assert {"pyproject.toml", "README.md"} <= {path.name for path in example.iterdir()}
     assert f"({example.name}/)" in (EXAMPLES / "README.md").read_text(), "examples/README.md does not name it"

@@ -193,6 +193,7 @@ class CallScenario:
             assert not isinstance(action, PartBroke), f"{action.reason}\n{self}"
 
     def __str__(self) -> str:
+        """All that the call did, a line each."""
         lines = [f"{at:8.3f}  {shown(action)}" for at, action in self.done]
         return "\n".join(["The call did:", *lines])
 

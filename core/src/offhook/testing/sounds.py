@@ -20,6 +20,7 @@ class Ears:
         """Nothing to load."""
 
     def transcribe(self, pcm: bytes, rate: int) -> str:
+        """The words of one utterance."""
         samples: list[int] = [sample for (sample,) in struct.iter_unpack("<h", pcm)]
         seconds = sum(abs(sample) > 500 for sample in samples) / rate
         crossings = sum((one < 0) != (other < 0) for one, other in pairwise(samples))
@@ -38,6 +39,7 @@ class Mouth:
         """Nothing to load."""
 
     def speak(self, text: str, rate: int, speed: float) -> Iterator[tuple[str, bytes]]:
+        """The text and its sound, in one piece."""
         yield text, sweep(self.seconds, rate)
 
 
@@ -60,3 +62,4 @@ def utterance(number: int) -> bytes:
 
 
 SPEECH = utterance(0)
+"""What a caller says in most tests: `utterance(0)`."""

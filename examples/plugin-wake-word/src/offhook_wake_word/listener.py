@@ -2,76 +2,53 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+from moonshine_voice.moonshine_api import ModelArch
+from moonshine_voice.transcriber import Transcriber
+from moonshine_voice.utils import get_model_path
 
 from offhook import Emit
 
-from .ulaw import SAMPLES
-
-log = logging.getLogger(__name__)
-
-BYTES_PER_MS = 8
-ONSET_BYTES = 300 * BYTES_PER_MS
-"""So much from before the first loud frame belongs to the word."""
-STEP_BYTES = 500 * BYTES_PER_MS
-"""After so much more speech it is looked at again."""
-PAUSE_BYTES = 400 * BYTES_PER_MS
-"""Silence after which something new begins."""
-LONGEST_BYTES = 4000 * BYTES_PER_MS
-LOUD = 300
-"""Mean amplitude of a frame that may be speech."""
-
-LOUDNESS = [abs(sample) for sample in SAMPLES]
-
+STEP_BYTES, LONGEST_BYTES, LOUD_FRAMES = 4000, 24000, 5  # half a second, three, a tenth of one
+SIZES = [((((~code & 0x0F) << 3) + 0x84) << ((~code & 0x70) >> 4)) - 0x84 for code in range(256)]
 EARS = ThreadPoolExecutor(1, thread_name_prefix="wake word")
 """Recognition takes longer than a listener may: it has a thread of its own, one for all calls."""
-ASLEEP: set[str] = set()
-"""The calls that wait for their word."""
+ASLEEP: set[str] = set()  # the calls that wait for their word
 
-Understand = Callable[[bytes], str]
-"""Turns µ-law audio at 8 kHz into words."""
+
+@cache
+def model() -> Transcriber:
+    return Transcriber(str(get_model_path("tiny-en")), ModelArch.TINY, options={"vad_threshold": 0})
+
+
+def understand(ulaw: bytes) -> str:
+    samples = [SIZES[code] / (32768 if code & 0x80 else -32768) for code in ulaw]  # G.711
+    return " ".join(line.text for line in model().transcribe_without_streaming(samples, 8000).lines)
 
 
 class Listener:
-    """Listens to one call; has what the caller says understood piece by piece, until the word comes."""
+    """Listens to one call until the word comes."""
 
-    def __init__(self, call_id: str, word: str, emit: Emit, understand: Understand) -> None:
-        self._call_id = call_id
-        self._word = re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE)
-        self._emit = emit
-        self._understand = understand
-        self._said = bytearray()
-        self._speaking = False
-        self._quiet_bytes = 0
-        self._new_bytes = 0
-        self._looking = False
+    def __init__(self, call_id: str, word: str, emit: Emit) -> None:
+        self._call_id, self._word, self._emit = call_id, re.compile(rf"\b{re.escape(word)}\b", re.I), emit
+        self._said, self._loud, self._new_bytes = b"", [0] * (LONGEST_BYTES // 160), 0
+        self._looked = EARS.submit(lambda: model() and None)  # loads it during the greeting
+        ASLEEP.add(call_id)
 
     def hear(self, frame: bytes) -> None:
-        if self._call_id not in ASLEEP:
-            return
-        loud = sum(map(LOUDNESS.__getitem__, frame)) > LOUD * len(frame)
-        self._speaking = self._speaking or loud
-        self._quiet_bytes = 0 if loud else self._quiet_bytes + len(frame)
-        self._new_bytes = self._new_bytes + len(frame) if self._speaking else 0
-        self._said += frame
-        del self._said[: -LONGEST_BYTES if self._speaking else -ONSET_BYTES]
-        over = self._quiet_bytes >= PAUSE_BYTES
-        if self._speaking and not self._looking and (over or self._new_bytes >= STEP_BYTES):
-            self._looking, self._new_bytes, self._speaking = True, 0, not over
-            EARS.submit(self._look, bytes(self._said))
+        self._said = (self._said + frame)[-LONGEST_BYTES:]
+        self._loud = [*self._loud[1:], sum(SIZES[code] for code in frame) > 300 * len(frame)]
+        self._new_bytes += len(frame)
+        if self._new_bytes >= STEP_BYTES and self._looked.done() and sum(self._loud) >= LOUD_FRAMES:
+            self._looked.result()  # raises what went wrong: the host says whose fault it is
+            self._new_bytes, self._looked = 0, EARS.submit(self._look, self._said)
 
     def close(self) -> None:
         ASLEEP.discard(self._call_id)
 
     def _look(self, audio: bytes) -> None:
-        """In the thread of `EARS`; nobody but the log would learn of an exception here."""
-        try:
-            if self._word.search(self._understand(audio)) and self._call_id in ASLEEP:
-                self._emit("wake")
-        except Exception:
-            log.exception("the word could not be looked for", extra={"call_id": self._call_id})
-        finally:
-            self._looking = False
+        if self._call_id in ASLEEP and self._word.search(understand(audio)):
+            self._emit("wake")
