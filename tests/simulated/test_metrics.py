@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from call_bench import bench, with_plugin
+from call_bench import SPEECH, bench, with_plugin
 from offhook import Host, Settings, hookimpl
+from offhook.simulators.asterisk.channels import ExternalMediaChannel
 
 
 class BrokenTools:
@@ -63,3 +65,42 @@ async def test_a_plugins_failure_is_counted_under_its_name() -> None:
         await calls.over()
         numbers = await metrics(calls.host)
     assert numbers["offhook_plugin_failures_total", "raised", "mine-1", "the hook tools"] == 1
+
+
+@pytest.mark.asyncio
+async def test_the_packets_of_a_call_stay_counted_when_it_has_ended() -> None:
+    async with bench() as calls:
+        caller = await calls.dial()
+        await calls.listening()
+        caller.play(SPEECH)
+        await caller.wait_heard()
+        await caller.wait_quiet(0.3)
+        during = await metrics(calls.host)
+        assert during["offhook_rtp_packets_received_total",] > 50
+        await caller.hangup()
+        await calls.over()
+        await calls.until(lambda: not calls.host.calls, "the call gone")
+        after = await metrics(calls.host)
+    assert after["offhook_rtp_packets_received_total",] >= during["offhook_rtp_packets_received_total",]
+    assert after["offhook_rtp_packets_sent_total",] == len(caller.packets)
+    assert after["offhook_rtp_packets_lost_total",] == 0
+
+
+@pytest.mark.asyncio
+async def test_what_a_stranger_sends_is_dropped_and_counted() -> None:
+    async with bench() as calls:
+        caller = await calls.dial()
+        await calls.listening()
+        (external,) = (
+            channel
+            for channel in calls.asterisk.channels.values()
+            if isinstance(channel, ExternalMediaChannel)
+        )
+        host, port = external.dial_string.partition("/")[0].split(":")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for _ in range(20):
+                stranger.sendto(bytes(172), (host, int(port)))
+        await calls.until(lambda: calls.host._media.sums().get("strangers", 0) == 20, "all of them counted")
+        assert (await metrics(calls.host))["offhook_rtp_packets_from_strangers_total",] == 20
+        await caller.hangup()
+        await calls.over()

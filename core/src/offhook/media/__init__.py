@@ -13,6 +13,7 @@ from .packet import RtpPacket, build_rtp, is_rtcp, parse_rtp
 from .playout import Added, Playout
 from .ports import NoPortLeftError, RtpPorts
 from .rtp import RtpCounts, RtpLeg
+from .totals import MediaTotals
 from .transport import Transport
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "GateMode",
     "JitterCounts",
     "JitterWindow",
+    "MediaTotals",
     "NoPortLeftError",
     "Pacer",
     "Playout",

@@ -51,6 +51,7 @@ class Pulse:
         self._asked = False
         self._held_seconds = 0.0
         self._cpu_before = 0.0
+        self._cpu_asked = 0.0
 
     def begin(self) -> None:
         """To be called in the thread, first of all."""
@@ -97,6 +98,11 @@ class Pulse:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread), ctypes.py_object(Evicted)
             )
+
+    def computes(self) -> bool:
+        """It has used the processor since this was asked last."""
+        before, self._cpu_asked = self._cpu_asked, self._cpu()
+        return not self.ended and self._cpu_asked > before
 
     def beat(self) -> None:
         """The thread is free, or begins anew."""
@@ -148,18 +154,22 @@ class Watch:
         self.wake()
 
     def _look(self) -> None:
-        last = time.monotonic()
+        last = all_looked_at = time.monotonic()
         while self._running:
             now = time.monotonic()
             # Where the whole process stood still, no plugin is to blame.
             passed, last = min(now - last, 4 * TICK_SECONDS), now
-            self._given_up = [pulse for pulse in self._given_up if not pulse.ended]
-            for pulse in self._given_up:
-                pulse.evict()
             with self._lock:
                 watched = list(self._watched.items())
+            everybody = now - all_looked_at >= IDLE_TICK_SECONDS
+            if everybody:
+                all_looked_at = now
+                # One that only waits harms nobody.
+                self._given_up = [pulse for pulse in self._given_up if pulse.computes()]
+            for pulse in self._given_up:
+                pulse.evict()
             for pulse, stuck in watched:
-                if why := pulse.look(passed):
+                if (everybody or pulse.busy()) and (why := pulse.look(passed)):
                     self.remove(pulse)
                     self._given_up.append(pulse)
                     log.warning("a plugin's thread is given up; it was here:\n%s", pulse.where())

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from offhook.ari import AriClient, AriError
-from offhook.media import AudioFormat, RtpLeg, RtpPorts
+from offhook.media import AudioFormat, MediaTotals, RtpLeg, RtpPorts
 
 from .arrivals import OURS, Arrivals
 
@@ -51,6 +51,7 @@ class AudioConnector:
         ari: AriClient,
         arrivals: Arrivals,
         ports: RtpPorts,
+        totals: MediaTotals,
         resources: AsyncExitStack,
         *,
         host_ip: str,
@@ -59,6 +60,7 @@ class AudioConnector:
         self._ari = ari
         self._arrivals = arrivals
         self._ports = ports
+        self._totals = totals
         self._resources = resources
         self._host_ip = host_ip
         self._call_id = call_id
@@ -108,6 +110,8 @@ class AudioConnector:
 
     def _leg(self, audio_format: AudioFormat) -> RtpLeg:
         leg = RtpLeg(self._ports.acquire(), audio_format, call_id=self._call_id, on_close=self._ports.release)
+        self._totals.opened(leg)
+        self._resources.callback(self._totals.closed, leg)
         self._resources.callback(leg.close)
         return leg
 

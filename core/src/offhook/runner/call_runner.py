@@ -21,7 +21,7 @@ from offhook.call.call import Call
 from offhook.call.info import CallInfo
 from offhook.call.outcome import EndCause, Outcome
 from offhook.call.result import outcome_of
-from offhook.media import Added, CallAudio, NoPortLeftError, Pacer, RtpPorts, format_named
+from offhook.media import Added, CallAudio, MediaTotals, NoPortLeftError, Pacer, RtpPorts, format_named
 from offhook.plugins.hooks import Hooks
 from offhook.realtime.tools import Tool, run_tool
 
@@ -48,6 +48,7 @@ class Equipment:
     ari: AriClient
     arrivals: Arrivals
     ports: RtpPorts
+    totals: MediaTotals
     pacer: Pacer
     hooks: Hooks
 
@@ -251,6 +252,7 @@ class CallRunner:
             shared.ari,
             shared.arrivals,
             shared.ports,
+            shared.totals,
             self._resources,
             host_ip=settings.media.rtp_host_ip,
             call_id=self.info.call_id,

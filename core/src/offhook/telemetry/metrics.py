@@ -11,6 +11,20 @@ from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
+MEDIA: Final = (
+    ("packets_received", "received", "RTP packets that came from Asterisk."),
+    ("packets_lost", "lost", "RTP packets that never came, or too late; silence took their place."),
+    ("packets_late", "late", "RTP packets dropped because their place was taken: duplicates, and late ones."),
+    ("packets_wrong_type", "wrong_type", "RTP packets of another payload type, dropped."),
+    ("packets_malformed", "malformed", "Datagrams from Asterisk that are no RTP, dropped."),
+    ("packets_from_strangers", "strangers", "Datagrams from addresses that Asterisk did not name, dropped."),
+    ("sender_restarts", "restarts", "How often a sender changed its SSRC, sequence or clock."),
+    ("filled_ms", "filled_ms", "Silence in place of what was lost or not sent, in milliseconds."),
+    ("packets_sent", "sent", "RTP packets sent to Asterisk."),
+    ("packets_unsent", "unsent", "RTP packets that could not be sent."),
+)
+"""Name of the metric, the count of a leg that it sums, and what it is."""
+
 PluginFailures = Mapping[tuple[str, str, str], int]
 """(plugin, where, kind) → how often."""
 
@@ -28,12 +42,14 @@ class HostMetrics(Collector):
         running_calls: Callable[[], int],
         ended_calls: Callable[[], Mapping[str, int]],
         rtp_ports_in_use: Callable[[], int],
+        media: Callable[[], Mapping[str, int]],
         plugin_failures: Callable[[], PluginFailures],
     ) -> None:
         self._ready = ready
         self._running_calls = running_calls
         self._ended_calls = ended_calls
         self._rtp_ports_in_use = rtp_ports_in_use
+        self._media = media
         self._plugin_failures = plugin_failures
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -54,6 +70,9 @@ class HostMetrics(Collector):
         yield GaugeMetricFamily(
             "offhook_rtp_ports_in_use", "RTP ports that calls hold.", self._rtp_ports_in_use()
         )
+        media = self._media()
+        for name, counted, what in MEDIA:
+            yield CounterMetricFamily(f"offhook_rtp_{name}", what, media.get(counted, 0))
         failures = CounterMetricFamily(
             "offhook_plugin_failures",
             "What plugins did wrong: raised, nonsense, late, blocked, flooded, dropped, stale.",
