@@ -1,0 +1,105 @@
+"""The report of a load as one page: a table, and a plot for each figure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 460, 220, 60, 34
+COLOURS = ("#0b63b5", "#c04000", "#2a7d2e", "#7b3fa0")
+
+Figures = Mapping[str, Any]
+
+
+class Plot(NamedTuple):
+    """One figure over the number of calls."""
+
+    title: str
+    unit: str
+    of: Callable[[Figures], float]
+
+
+PLOTS = (
+    Plot("CPU time", "ms per call-second", lambda f: float(f["cpu_ms_per_call_second"])),
+    Plot("Memory of each call", "KiB", lambda f: float(f["resident_kib_per_call"])),
+    Plot("Caller to model, p99", "ms", lambda f: float(f["caller_to_model_ms"]["p99"])),
+    Plot("Model to caller, p99", "ms", lambda f: float(f["model_to_caller_ms"]["p99"])),
+    Plot("Pacing error, p99", "ms", lambda f: float(f["pacing_error_ms"]["p99"])),
+    Plot("Worst gap", "ms", lambda f: float(f["gap_ms"]["worst"])),
+    Plot(
+        "Last packet after an interruption, p99",
+        "ms",
+        lambda f: float(f["silent_after_interruption_ms"]["p99"]),
+    ),
+)
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """The whole page; it needs nothing else."""
+    subjects: Mapping[str, Sequence[Figures]] = result["results"]
+    plots = "\n".join(_plot(plot, subjects) for plot in PLOTS)
+    about = " · ".join(f"{escape(name)} {escape(str(value))}" for name, value in result["machine"].items())
+    return f"""<!doctype html>
+<meta charset="utf-8"><title>Offhook under load</title>
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; max-width: 1000px; margin: 2em auto; color: #222 }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums }}
+td, th {{ padding: 3px 10px; text-align: right; border-bottom: 1px solid #ddd }}
+td:first-child, th:first-child {{ text-align: left }}
+figure {{ display: inline-block; margin: 12px 16px 12px 0 }}
+figcaption {{ font-weight: 600 }}
+svg text {{ font-size: 11px; fill: #444 }}
+</style>
+<h1>Offhook under load</h1>
+<p>{about}. Each load {result["seconds"]:g} s.</p>
+{_table(subjects)}
+{plots}
+"""
+
+
+def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
+    head = "".join(f"<th>{escape(plot.title)}, {escape(plot.unit)}</th>" for plot in PLOTS)
+    rows = "\n".join(
+        f"<tr><td>{escape(name)}</td><td>{f['calls']}</td>"
+        + "".join(f"<td>{plot.of(f):.2f}</td>" for plot in PLOTS)
+        + "</tr>"
+        for name, loads in subjects.items()
+        for f in loads
+    )
+    return f"<table><tr><th></th><th>calls</th>{head}</tr>{rows}</table>"
+
+
+def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:
+    points = {name: [(f["calls"], plot.of(f)) for f in loads] for name, loads in subjects.items()}
+    most_calls = max((x for line in points.values() for x, _ in line), default=1)
+    most = max((y for line in points.values() for _, y in line), default=1.0) * 1.1 or 1.0
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            LEFT + (WIDTH - LEFT - 12) * x / most_calls,
+            HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 12) * max(0.0, y) / most,
+        )
+
+    drawn = []
+    for share in (0.0, 0.5, 1.0):
+        _, y = place(0, most * share)
+        drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
+        drawn.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * share:.3g}</text>')
+    for colour, (name, line) in zip(COLOURS, points.items(), strict=False):
+        path = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in line)
+        drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for x, y in line:
+            px, py = place(x, y)
+            drawn.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>')
+            drawn.append(f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{x}</text>')
+        if line:
+            px, py = place(*line[-1])
+            drawn.append(
+                f'<text x="{px - 4:.1f}" y="{py - 7:.1f}" text-anchor="end" fill="{colour}">{escape(name)}</text>'
+            )
+    drawn.append(f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">calls</text>')
+    return (
+        f"<figure><figcaption>{escape(plot.title)} ({escape(plot.unit)})</figcaption>"
+        f'<svg width="{WIDTH}" height="{HEIGHT}">{"".join(drawn)}</svg></figure>'
+    )

@@ -1,0 +1,79 @@
+"""The processes of a load: each a program of its own, so that its CPU time and memory are its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+class Program:
+    """A program that runs: what it costs, and what it answers to a line of JSON."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, **command: Any) -> Any:
+        """One command, and its answer."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(command).encode() + b"\n")
+        return await self.read()
+
+    async def read(self) -> Any:
+        """Its next line."""
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"a program of the benchmark has ended: {await self._process.wait()}")
+        return json.loads(line)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time so far (proc_pid_stat(5))."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def resident_kib(self) -> int:
+        """Memory that it has in use now (proc_pid_statm(5))."""
+        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE_KIB
+
+
+@asynccontextmanager
+async def program(
+    *command: str, environment: Mapping[str, str] | None = None, log: Path | None = None
+) -> AsyncIterator[Program]:
+    """Run a program with a pipe each way; it is ended with the block. log: where its stderr goes."""
+    errors = log.open("wb") if log else None
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=errors,
+        env={**os.environ, **(environment or {})},
+        limit=2**26,
+    )
+    try:
+        yield Program(process)
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        await process.wait()
+        if errors is not None:
+            errors.close()
+
+
+def script(name: str) -> tuple[str, str]:
+    """The command of a program of this folder."""
+    return sys.executable, str(HERE / name)
