@@ -10,6 +10,7 @@ Started by `load.py`: prints where it is, then takes one JSON command a line and
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -97,4 +98,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # the times that are noted grow into a heap whose collection would stop this process for long
     uvloop.run(main())

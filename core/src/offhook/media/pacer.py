@@ -3,6 +3,9 @@
 A task that sleeps for each call costs more than all the rest of the audio's road, and a single 20 ms tick
 would send every call's packet in one burst. So one timer ticks every 5 ms, and each call has its frame on
 every fourth tick.
+
+A frame that comes when its call has nothing to send and its time has come goes out at once: the first of an answer,
+and each one of a model that speaks no faster than it is heard.
 """
 
 from __future__ import annotations
@@ -21,10 +24,20 @@ QUARTERS = 4
 TICK_MS = FRAME_MS // QUARTERS
 MOST_BEHIND = 2 * QUARTERS
 """So many ticks are caught up after a delay: at most two frames of a call back to back."""
+EARLY_MS = 2
+"""A frame may leave so much before its time rather than wait for the next tick."""
+LATE_MS = 30
+"""A frame that is late by less keeps its place in time, and the next ones come the sooner: so a model that speaks in
+real time is not delayed for good by one late frame. More would be a burst of three."""
 
 
 class Paced(Protocol):
     """Whatever has frames to send: a call's playout."""
+
+    @property
+    def due_ms(self) -> int | None:
+        """When its next frame may leave, on the pacer's clock: a frame after the last; None before the first."""
+        ...
 
     def send_next(self, at_ms: int, /) -> bool:
         """Send the frame whose place on the pacer's clock is `at_ms`; False if there is none: it leaves."""
@@ -51,14 +64,21 @@ class Quarters:
         """How many are being paced."""
         return len(self._quarter_of)
 
-    def add(self, source: Paced, now: float) -> bool:
-        """Pace `source` from the next tick on, at most 5 ms from now.
+    def __contains__(self, source: Paced) -> bool:
+        return source in self._quarter_of
+
+    def clock_ms(self, now: float) -> float:
+        """This moment on the clock that `at_ms` counts, in milliseconds."""
+        return (now - self._start) * 1000
+
+    def add(self, source: Paced, now: float, due_ms: int = 0) -> bool:
+        """Pace `source` from the next tick on, at most 5 ms from now, or from the last tick before `due_ms` on.
 
         False if it is paced already; it keeps its place.
         """
         if source in self._quarter_of:
             return False
-        tick = max(self._next, math.floor((now - self._start) * 1000 / TICK_MS) + 1)
+        tick = max(self._next, math.floor(self.clock_ms(now) / TICK_MS) + 1, due_ms // TICK_MS)
         if not self._quarter_of:
             self._next = tick
         self._quarter_of[source] = quarter = tick % QUARTERS
@@ -130,11 +150,18 @@ class Pacer:
         return len(self._quarters)
 
     def add(self, source: Paced) -> None:
-        """`source` has frames to send: the first goes out within 5 ms. It leaves by itself when it has
-        none.
+        """`source` has frames to send: the first goes out at once, unless the one before has only just left. It
+        leaves by itself when it has none.
         """
-        if self._closed or not self._quarters.add(source, self._loop.time()):
+        if self._closed or source in self._quarters:
             return
+        now = self._loop.time()
+        now_ms, due_ms = self._quarters.clock_ms(now), source.due_ms
+        if due_ms is None or now_ms >= due_ms - EARLY_MS:
+            if not self._send(source, int(now_ms)):
+                return
+            due_ms = source.due_ms
+        self._quarters.add(source, now, due_ms or 0)
         deadline = self._quarters.deadline
         if self._timer is None or (deadline is not None and deadline < self._timer_at):
             self._arm()
@@ -161,15 +188,26 @@ class Pacer:
 
     def _tick(self) -> None:
         self._timer = None
-        for source, at_ms in self._quarters.due(self._loop.time()):
-            try:
-                more = source.send_next(at_ms)
-            except Exception as error:
-                # One call's fault must not silence the others.
-                log.exception("a call's playout failed; it is silent from now on")
-                more = False
-                if self._on_error is not None:
-                    self._on_error(source, error)
-            if not more:
+        now = self._loop.time()
+        for source, at_ms in self._quarters.due(now):
+            if not self._send(source, at_ms):
                 self._quarters.discard(source)
+            elif source.due_ms is not None and source.due_ms < at_ms + FRAME_MS:
+                # It catches up with its time: its next frame comes on an earlier tick.
+                self._quarters.discard(source)
+                self._quarters.add(source, now, source.due_ms)
         self._arm()
+
+    def _send(self, source: Paced, at_ms: int) -> bool:
+        """Send one frame, at its own place in time if it is only a little early or late."""
+        due_ms = source.due_ms
+        if due_ms is not None and due_ms - EARLY_MS <= at_ms < due_ms + LATE_MS:
+            at_ms = due_ms
+        try:
+            return source.send_next(at_ms)
+        except Exception as error:
+            # One call's fault must not silence the others.
+            log.exception("a call's playout failed; it is silent from now on")
+            if self._on_error is not None:
+                self._on_error(source, error)
+            return False

@@ -10,7 +10,7 @@ from enum import Enum, auto
 
 from offhook.call.events import HeardItem
 
-from .formats import AudioFormat
+from .formats import FRAME_MS, AudioFormat
 
 
 class Added(Enum):
@@ -95,6 +95,8 @@ class Playout:
         self._stopped: set[str] = set()  # items and responses of which nothing may play any more
         self._queued_bytes = 0
         self._played_bytes = 0
+        self.due_ms: int | None = None
+        """When the next frame may leave, on the pacer's clock; None before the first."""
 
     @property
     def played_ms(self) -> int:
@@ -166,6 +168,7 @@ class Playout:
                 if size < self._frame_bytes:
                     frame += self._silent_frame[size:]
                 self._send(frame, at_ms)
+                self.due_ms = at_ms + FRAME_MS
                 item.sent += size
                 self._queued_bytes -= size
                 self._played_bytes += size
