@@ -267,15 +267,17 @@ class _Lane:
             return
         try:
             job.succeed(job.function())
+        except Evicted:
+            return  # whoever gave the thread up tells why
         except BaseException as error:  # SystemExit too: it is the plugin's, and would end the thread
             job.fail(error)
-        finally:
-            self.jobs.discard(job)
+        self.jobs.discard(job)
 
     async def _await(self, job: _Job, work: Awaitable[Any]) -> None:
         try:
             job.succeed(await work)
+        except Evicted:
+            return
         except BaseException as error:
             job.fail(error)
-        finally:
-            self.jobs.discard(job)
+        self.jobs.discard(job)
