@@ -73,19 +73,22 @@ def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
 def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:
     points = {name: [(f["calls"], plot.of(f)) for f in loads] for name, loads in subjects.items()}
     most_calls = max((x for line in points.values() for x, _ in line), default=1)
-    most = max((y for line in points.values() for _, y in line), default=1.0) * 1.1 or 1.0
+    values = [0.0, *(y for line in points.values() for _, y in line)]
+    low, high = min(values) * 1.1, max(values) * 1.1
+    span = high - low or 1.0
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
             LEFT + (WIDTH - LEFT - 12) * x / most_calls,
-            HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 12) * max(0.0, y) / most,
+            HEIGHT - BOTTOM - (HEIGHT - BOTTOM - 12) * (y - low) / span,
         )
 
     drawn = []
     for share in (0.0, 0.5, 1.0):
-        _, y = place(0, most * share)
+        value = low + span * share
+        _, y = place(0, value)
         drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
-        drawn.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{most * share:.3g}</text>')
+        drawn.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
     for colour, (name, line) in zip(COLOURS, points.items(), strict=False):
         path = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in line)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')

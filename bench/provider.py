@@ -15,11 +15,13 @@ import json
 import random
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from stamps import Stamp, frame, parse
 
@@ -93,8 +95,9 @@ class Provider:
         session = Session(connection, len(self.sessions))
         self.sessions.append(session)
         session.tell("session.created", session={"id": f"sess_{session.number}"})
-        async for text in connection:
-            self.take(session, text if isinstance(text, str) else text.decode())
+        with suppress(ConnectionClosed):  # the floor does not say goodbye
+            async for text in connection:
+                self.take(session, text if isinstance(text, str) else text.decode())
         session.speaking = False
 
     def take(self, session: Session, text: str) -> None:
