@@ -299,11 +299,17 @@ def test_each_frame_leaves_as_it_comes(phase: float) -> None:
     assert [b - a for (_, a), (_, b) in pairwise(left)] == [20] * 49
 
 
-def test_one_that_is_late_keeps_its_place_in_time_and_delays_no_other() -> None:
-    left = sent_when_each_comes(0, 20, 65, 65.1, 80, 100)  # the third is 25 ms late
+def test_one_that_is_a_little_late_keeps_its_place_in_time_and_delays_no_other() -> None:
+    left = sent_when_each_comes(0, 20, 44, 60, 80, 100)
     assert [at_ms for _, at_ms in left] == [0, 20, 40, 60, 80, 100]
     assert [when for when, _ in left[4:]] == [80, 100]
-    assert left[3][0] - left[2][0] <= 5, "the next comes the sooner"
+
+
+def test_after_one_that_is_later_the_next_late_one_is_not_heard() -> None:
+    left = sent_when_each_comes(0, 20, 55, 60, 80, 108, 120, 140)
+    assert [at_ms for _, at_ms in left][:3] == pytest.approx([0, 20, 55], abs=1), "a pause of 15 ms"
+    gaps = [b - a for (a, _), (b, _) in pairwise(left[2:])]
+    assert max(gaps) <= 20, "one that is 8 ms late again leaves no gap"
 
 
 def test_one_that_is_a_little_early_is_not_held_up() -> None:

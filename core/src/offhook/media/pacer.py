@@ -26,9 +26,9 @@ MOST_BEHIND = 2 * QUARTERS
 """So many ticks are caught up after a delay: at most two frames of a call back to back."""
 EARLY_MS = 2
 """A frame may leave so much before its time rather than wait for the next tick."""
-LATE_MS = 30
-"""A frame that is late by less keeps its place in time, and the next ones come the sooner: so a model that speaks in
-real time is not delayed for good by one late frame. More would be a burst of three."""
+LATE_MS = 5
+"""A frame that is late by less keeps its place in time, and the next ones come the sooner. One that is later is a
+pause: what follows stays so much behind, and the next late one of a jittery model is not heard."""
 
 
 class Paced(Protocol):
