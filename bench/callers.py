@@ -1,102 +1,133 @@
-"""The simulated Asterisk with callers who send stamped audio all the time, and note when the answers' frames arrive.
+"""The load: callers who talk all the time in stamped audio, and note when the answers' frames arrive.
 
-Started by `load.py`: prints where it is, then takes one JSON command a line and answers each with one.
+Started by `load.py`: prints where Asterisk is, then takes one JSON command a line and answers each with one.
 
-    {"dial": 20, "rate": 10}    → {"calls": 20}: so many more callers, so many a second
-    {"dump": "file"}            → {}: writes the times as JSON
+    {"dial": 20, "rate": 10}    → {"up": 20, "set_up_ms": […]}: so many more callers, so many a second
+    {"talk_over": 0.2}          → {"talked": 12}: this share of the callers pauses, then talks into the answer
+    {"dump": "folder"}          → {}: writes what was noted there, as `caller-arrivals` and `callers.json`
     {"hangup": true}            → {}
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import gc
 import json
-import sys
+import random
+import tempfile
 import time
 from pathlib import Path
-from types import MethodType
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 
-from offhook.simulators.asterisk import SimulatedAsterisk, SimulatedCaller
-from stamps import Stamp, frame, parse
+from commands import serve_commands
+from phones import Phone, Phones
+from simulated_ari import SimulatedAri
+
+PAUSE_SECONDS = 1.0
+"""How long a caller is quiet before it talks into an answer: longer than TALK_DETECT needs."""
+Json = dict[str, Any]
+
+
+class Exchange(Protocol):
+    """The telephone exchange that the callers use."""
+
+    async def dial(self, number: int, /) -> Phone | None: ...
+
+    async def hang_up(self, number: int, /) -> None: ...
 
 
 class Callers:
-    """All callers, and the times."""
+    """All callers."""
 
-    def __init__(self, asterisk: SimulatedAsterisk) -> None:
-        self._asterisk = asterisk
-        self.callers: list[SimulatedCaller] = []
-        self.sent: list[tuple[Stamp, float]] = []
-        self.heard: list[tuple[Stamp, float]] = []
+    def __init__(self, exchange: Exchange, phones: Phones) -> None:
+        self._exchange = exchange
+        self._phones = phones
+        self._dialled = 0
+        self._up: dict[int, Phone] = {}
 
-    async def dial(self, count: int, rate: float) -> None:
-        for _ in range(count):
-            caller = await self._asterisk.dial("7000", variables={})
-            self._speak_stamps(caller, len(self.callers))
-            self.callers.append(caller)
-            await asyncio.sleep(1 / rate)
+    async def obey(self, command: Json) -> Json:
+        match command:
+            case {"dial": count, "rate": rate}:
+                return await self._dial(count, rate)
+            case {"talk_over": share}:
+                return {"talked": await self._talk_over(share)}
+            case {"dump": folder}:
+                self._dump(Path(folder))
+            case {"hangup": _}:
+                await asyncio.gather(*(self._exchange.hang_up(number) for number in self._up))
+            case _:
+                raise ValueError(f"unknown command: {command}")
+        return {}
 
-    def _speak_stamps(self, caller: SimulatedCaller, call: int) -> None:
-        """From now on this caller's voice is stamps, and what it hears is noted and not kept."""
-        number = 0
+    async def _dial(self, count: int, rate: float) -> Json:
+        async def one(number: int, after: float) -> float | None:
+            await asyncio.sleep(after)
+            began = time.monotonic()
+            phone = await self._exchange.dial(number)
+            if phone is None:
+                return None
+            self._up[number] = phone
+            return 1000 * (time.monotonic() - began)
 
-        def next_frame(self: SimulatedCaller) -> bytes:
-            nonlocal number
-            stamp = Stamp(call, 0, number)
-            number += 1
-            sent.append((stamp, time.monotonic()))
-            return frame(stamp)
+        first, self._dialled = self._dialled, self._dialled + count
+        took = await asyncio.gather(*(one(first + n, n / rate) for n in range(count)))
+        up = [ms for ms in took if ms is not None]
+        return {"up": len(up), "set_up_ms": [round(ms, 2) for ms in up]}
 
-        def hear(self: SimulatedCaller, ulaw: bytes) -> None:
-            stamp = parse(ulaw)
-            if stamp is not None:  # the provider may not have known the call's number at first
-                heard.append((Stamp(call, stamp.stream, stamp.number), time.monotonic()))
+    async def _talk_over(self, share: float) -> int:
+        """Each at a moment of its own within a second."""
+        chosen = [phone for phone in self._up.values() if random.random() < share]
+        for phone in chosen:
+            await asyncio.sleep(1 / len(chosen))
+            phone.pause(PAUSE_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)
+        return len(chosen)
 
-        sent, heard = self.sent, self.heard
-        caller.next_frame = MethodType(next_frame, caller)  # type: ignore[method-assign]
-        caller.hear = MethodType(hear, caller)  # type: ignore[method-assign]
-
-    async def hang_up(self) -> None:
-        for caller in self.callers:
-            await caller.hangup()
-
-    def dump(self, path: str) -> None:
-        """All times, as JSON."""
-        Path(path).write_text(json.dumps({"sent": self.sent, "heard": self.heard}))
+    def _dump(self, folder: Path) -> None:
+        self._phones.heard.write(folder / "caller-arrivals")
+        noted = {"talked": self._phones.talked, "late_ms": self._phones.ticker.late_ms}
+        (folder / "callers.json").write_text(json.dumps(noted))
 
 
-async def main() -> None:
-    async with SimulatedAsterisk() as asterisk:
-        where: dict[str, Any] = {
-            "ASTERISK_ARI_URL": asterisk.url,
-            "ASTERISK_ARI_USERNAME": asterisk.username,
-            "ASTERISK_ARI_PASSWORD": asterisk.password,
-            "ASTERISK_ARI_APP_NAME": asterisk.app,
+async def simulated() -> None:
+    phones = Phones()
+    ari = SimulatedAri(phones)
+    where = await ari.start()
+    await serve_commands({"environment": where}, Callers(ari, phones).obey)
+
+
+async def real(folder: Path) -> None:
+    # The tests' means; only there with the sources.
+    from asterisk.lab import Lab
+    from sip_calls import SipCalls
+
+    with Lab(folder) as asterisk:
+        phones = Phones()
+        calls = SipCalls(asterisk.sip_address, phones)
+        await calls.start()
+        where = {
+            "environment": asterisk.environment,
+            "asterisk_pid": asterisk.pid,
+            "asterisk": asterisk.cli("core show version").partition(" built")[0].strip(),
         }
-        print(json.dumps(where), flush=True)
-        await asterisk.connected(timeout_seconds=60)
-        callers = Callers(asterisk)
-        lines = asyncio.StreamReader(limit=2**20)
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
-        )
-        while line := await lines.readline():
-            answer: dict[str, Any] = {}
-            match json.loads(line):
-                case {"dial": count, "rate": rate}:
-                    await callers.dial(count, rate)
-                    answer = {"calls": len(callers.callers)}
-                case {"dump": path}:
-                    callers.dump(path)
-                case {"hangup": _}:
-                    await callers.hang_up()
-            print(json.dumps(answer), flush=True)
+        await serve_commands(where, Callers(calls, phones).obey)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Callers who talk in stamped audio.")
+    parser.add_argument("asterisk", choices=["simulated", "real"], help="which Asterisk they call")
+    options = parser.parse_args()
+    # What is noted grows into a heap whose collection would stop this process for long.
+    gc.disable()
+    if options.asterisk == "simulated":
+        uvloop.run(simulated())
+    else:
+        with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
+            uvloop.run(real(Path(folder) / "asterisk"))
 
 
 if __name__ == "__main__":
-    gc.disable()  # the times that are noted grow into a heap whose collection would stop this process for long
-    uvloop.run(main())
+    main()

@@ -20,18 +20,37 @@ class Plot(NamedTuple):
     of: Callable[[Figures], float]
 
 
+def _of(*keys: str) -> Callable[[Figures], float]:
+    def find(figures: Figures) -> float:
+        value: Any = figures
+        for key in keys:
+            value = value[key]
+        return float(value)
+
+    return find
+
+
 PLOTS = (
-    Plot("CPU time", "ms per call-second", lambda f: float(f["cpu_ms_per_call_second"])),
-    Plot("Memory of each call", "KiB", lambda f: float(f["resident_kib_per_call"])),
-    Plot("Caller to model, p99", "ms", lambda f: float(f["caller_to_model_ms"]["p99"])),
-    Plot("Model to caller, p99", "ms", lambda f: float(f["model_to_caller_ms"]["p99"])),
-    Plot("Pacing error, p99", "ms", lambda f: float(f["pacing_error_ms"]["p99"])),
-    Plot("Worst gap", "ms", lambda f: float(f["gap_ms"]["worst"])),
-    Plot(
-        "Last packet after an interruption, p99",
-        "ms",
-        lambda f: float(f["silent_after_interruption_ms"]["p99"]),
-    ),
+    Plot("CPU time, set-up included", "ms a call-second", _of("cpu_ms_per_call_second")),
+    Plot("Memory of each further call", "KiB", _of("resident_kib_per_further_call")),
+    Plot("Caller to model, p50", "ms", _of("caller_to_model_ms", "p50")),
+    Plot("Caller to model, p95", "ms", _of("caller_to_model_ms", "p95")),
+    Plot("Caller to model, p99", "ms", _of("caller_to_model_ms", "p99")),
+    Plot("Model to caller, p50", "ms", _of("model_to_caller_ms", "p50")),
+    Plot("Model to caller, p95", "ms", _of("model_to_caller_ms", "p95")),
+    Plot("Model to caller, p99", "ms", _of("model_to_caller_ms", "p99")),
+    Plot("Pacing error, p99", "ms", _of("pacing_error_ms", "p99")),
+    Plot("Gap, p99", "ms", _of("gap_ms", "p99")),
+    Plot("Gap, worst", "ms", _of("gap_ms", "worst")),
+    Plot("Burst, worst", "frames", _of("bursts", "worst")),
+    Plot("Last frame after an interruption, p99", "ms", _of("silent_after_ms", "p99")),
+    Plot("Own time of a turn, p99", "ms", _of("turn_own_time_ms", "p99")),
+)
+
+
+NOT_DRAWN = (
+    Plot("Load average", "", _of("load_average")),
+    Plot("CPU cores that other programs used", "", _of("cpu_cores_of_others")),
 )
 
 
@@ -39,6 +58,7 @@ def page(result: Mapping[str, Any]) -> str:
     """The whole page; it needs nothing else."""
     subjects: Mapping[str, Sequence[Figures]] = result["results"]
     plots = "\n".join(_plot(plot, subjects) for plot in PLOTS)
+    how = " · ".join(f"{escape(name)} {escape(str(value))}" for name, value in result["how"].items())
     about = " · ".join(f"{escape(name)} {escape(str(value))}" for name, value in result["machine"].items())
     return f"""<!doctype html>
 <meta charset="utf-8"><title>Offhook under load</title>
@@ -52,22 +72,32 @@ figcaption {{ font-weight: 600 }}
 svg text {{ font-size: 11px; fill: #444 }}
 </style>
 <h1>Offhook under load</h1>
-<p>{about}. Each load {result["seconds"]:g} s.</p>
+<p>{about}</p>
+<p>{how}</p>
 {_table(subjects)}
 {plots}
 """
 
 
 def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
-    head = "".join(f"<th>{escape(plot.title)}, {escape(plot.unit)}</th>" for plot in PLOTS)
+    loads = [(name, figures) for name, found in subjects.items() for figures in found]
+    head = "".join(f"<th>{escape(name)}<br>{figures['calls']}</th>" for name, figures in loads)
     rows = "\n".join(
-        f"<tr><td>{escape(name)}</td><td>{f['calls']}</td>"
-        + "".join(f"<td>{plot.of(f):.2f}</td>" for plot in PLOTS)
+        f"<tr><td>{escape(plot.title)}, {escape(plot.unit)}</td>"
+        + "".join(f"<td>{plot.of(figures):.2f}</td>" for _, figures in loads)
         + "</tr>"
-        for name, loads in subjects.items()
-        for f in loads
+        for plot in (*PLOTS, *NOT_DRAWN)
     )
-    return f"<table><tr><th></th><th>calls</th>{head}</tr>{rows}</table>"
+    noted = "".join(
+        f"<li>{escape(name)}, {figures['calls']} calls: {escape(what)}</li>"
+        for name, figures in loads
+        for what in _noted(figures)
+    )
+    return f"<table><tr><th>calls</th>{head}</tr>\n{rows}</table>\n<ul>{noted}</ul>"
+
+
+def _noted(figures: Figures) -> list[str]:
+    return [*figures["broken"], *(f"no CPU time left: {name}" for name in figures["full"])]
 
 
 def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:

@@ -7,14 +7,25 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+END_SECONDS = 20.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far, to the nanosecond (clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def resident_kib(pid: int) -> int:
+    """Memory that a process has in use now (proc_pid_statm(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB
 
 
 class Program:
@@ -22,6 +33,7 @@ class Program:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
     async def ask(self, **command: Any) -> Any:
         """One command, and its answer."""
@@ -38,15 +50,8 @@ class Program:
         return json.loads(line)
 
     @property
-    def cpu_seconds(self) -> float:
-        """User and system time so far (proc_pid_stat(5))."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    @property
-    def resident_kib(self) -> int:
-        """Memory that it has in use now (proc_pid_statm(5))."""
-        return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * PAGE_KIB
+    def running(self) -> bool:
+        return self._process.returncode is None
 
 
 @asynccontextmanager
@@ -66,14 +71,20 @@ async def program(
     try:
         yield Program(process)
     finally:
-        if process.returncode is None:
+        assert process.stdin is not None
+        process.stdin.close()  # those that take commands end by this
+        if log is not None and process.returncode is None:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), END_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
         if errors is not None:
             errors.close()
 
 
-def script(name: str) -> tuple[str, str]:
+def script(name: str, *arguments: object) -> tuple[str, ...]:
     """The command of a program of this folder."""
-    return sys.executable, str(HERE / name)
+    return sys.executable, str(HERE / name), *map(str, arguments)
