@@ -124,6 +124,15 @@ def test_an_idle_time_is_no_stall() -> None:
     assert quarters.skipped == 0
 
 
+def test_whoever_comes_while_a_tick_is_late_does_not_leave_with_it() -> None:
+    quarters, there, new = Quarters(start=0.0), Speaker(), Speaker()
+    quarters.add(there, 0.0)
+    assert run(quarters, 0.006) == [(there, 5)]
+    quarters.add(new, 0.0101, due_ms=30)  # the tick at 10 ms, of the same quarter, is still to come
+    assert run(quarters, 0.0102) == []
+    assert run(quarters, 0.0301) == [(there, 25), (new, 30)]
+
+
 def test_calls_may_come_and_go_while_frames_are_sent() -> None:
     quarters = Quarters(start=0.0)
     first, second, third = Speaker(), Speaker(), Speaker()

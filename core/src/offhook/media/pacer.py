@@ -57,7 +57,8 @@ class Quarters:
         """Ticks left out because of stalls."""
         self._start = start
         self._next = 0  # the first tick that is not done
-        self._quarters: tuple[dict[Paced, None], ...] = tuple({} for _ in range(QUARTERS))
+        self._quarters: tuple[dict[Paced, int], ...] = tuple({} for _ in range(QUARTERS))
+        """Who is in which quarter, and since which tick: one that is late yet belongs to those who were there."""
         self._quarter_of: dict[Paced, int] = {}
 
     def __len__(self) -> int:
@@ -82,7 +83,7 @@ class Quarters:
         if not self._quarter_of:
             self._next = tick
         self._quarter_of[source] = quarter = tick % QUARTERS
-        self._quarters[quarter][source] = None
+        self._quarters[quarter][source] = tick
         return True
 
     def discard(self, source: Paced) -> None:
@@ -93,7 +94,7 @@ class Quarters:
 
     @property
     def deadline(self) -> float | None:
-        """When the next frame is due; None if nobody has any."""
+        """When the next frame is due, or earlier where somebody came late in the tick; None if nobody has any."""
         for tick in range(self._next, self._next + QUARTERS):
             if self._quarters[tick % QUARTERS]:
                 return self._time(tick)
@@ -113,7 +114,7 @@ class Quarters:
             self._next += 1
             quarter = self._quarters[tick % QUARTERS]
             for source in tuple(quarter):
-                if source in quarter:
+                if quarter.get(source, tick + 1) <= tick:
                     yield source, tick * TICK_MS
 
     def _time(self, tick: int) -> float:
