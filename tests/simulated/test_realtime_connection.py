@@ -15,6 +15,10 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame as WireFrame
+from websockets.frames import Opcode
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
 
 from offhook.realtime.connection import ConnectError, Connection, connect
 from offhook.realtime.endpoint import Endpoint
@@ -77,6 +81,79 @@ async def deaf_server() -> AsyncIterator[int]:
         server.close(close_connections=False)
         for connection in server.connections:
             connection.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def raw_server(*pieces: bytes, after_handshake: bytes = b"") -> AsyncIterator[int]:
+    """A server that answers the handshake a byte at a time, `after_handshake` in the last piece of it, and then sends
+    these pieces; yields its port."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        protocol = ServerProtocol()
+        protocol.receive_data(request)
+        (asked,) = protocol.events_received()
+        assert isinstance(asked, Request)
+        protocol.send_response(protocol.accept(asked))
+        answer = b"".join(protocol.data_to_send())
+        for byte in answer[:-1]:
+            writer.write(bytes((byte,)))
+            await writer.drain()
+            await asyncio.sleep(0)
+        for piece in (answer[-1:] + after_handshake, *pieces):
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+def wire(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    return WireFrame(opcode, payload, fin).serialize(mask=False)
+
+
+@pytest.mark.asyncio
+async def test_messages_are_whole_however_the_server_and_the_network_cut_them() -> None:
+    first, rest = wire(b"first")[:3], wire(b"first")[3:]
+    pieces = (
+        rest + wire(b"second"),
+        wire(b"th", fin=False) + wire(b"still there?", Opcode.PING),
+        wire(b"i", Opcode.CONT, fin=False),
+        wire(b"rd", Opcode.CONT) + wire(b"fourth"),
+    )
+    ends = Ends()
+    async with raw_server(*pieces, after_handshake=first) as port:
+        connection = await ends.connect(port)
+        while len(ends.messages) < 4:
+            await ends.changed()
+        await connection.close()
+    assert ends.messages == [b"first", b"second", b"third", b"fourth"]
+    assert ends.closed == []
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (b"\x81\x85abcdhello", "broke the WebSocket protocol: incorrect masking"),
+        (wire(b"a", fin=False) + wire(b"b"), "broke the WebSocket protocol: expected a continuation frame"),
+        (b"\x81\x7f" + (17 << 20).to_bytes(8, "big") + b"{", "sent a message of more than 16 MiB"),
+        (b"\xc1\x01a", "broke the WebSocket protocol: reserved bits must be 0"),
+    ],
+)
+async def test_a_server_that_breaks_the_protocol_is_named(broken: bytes, said: str) -> None:
+    ends = Ends()
+    async with raw_server(wire(b"good") + broken) as port:
+        await ends.connect(port)
+        while not ends.closed:
+            await ends.changed()
+    assert ends.messages == [b"good"]
+    (reason,) = ends.closed
+    assert said in reason
 
 
 @pytest.mark.asyncio

@@ -2,7 +2,7 @@
 
 The protocol is `websockets`' own, in its form without I/O, over an asyncio protocol of ours: so a frame of
 audio is one plain call that writes to the transport, with no task, queue or await on its way. Messages come
-as plain calls, too.
+as plain calls, too, and those in one frame do not go through the library at all (`framing`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import logging
 import os
 import socket
 import ssl
-import struct
 from collections.abc import Callable
 from functools import cache
 from typing import cast
@@ -31,12 +30,8 @@ from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-try:
-    from websockets.speedups import apply_mask
-except ImportError:
-    from websockets.utils import apply_mask
-
 from .endpoint import Endpoint, redacted, refusal
+from .framing import WHOLE_TEXT, FrameSplitter, text_frame
 from .health import Health
 from .messages import append_payload
 
@@ -47,10 +42,7 @@ LARGEST_MESSAGE = 16 * 1024 * 1024
 CLOSE_SECONDS = 0.5
 """How long a closing handshake may take before the connection is cut."""
 
-_TEXT_FRAME = 0x80 | Opcode.TEXT
-_MASKED = 0x80
-_head_16 = struct.Struct("!BBH").pack
-_head_64 = struct.Struct("!BBQ").pack
+_END_OF_HEAD = b"\r\n\r\n"
 
 
 class ConnectError(Exception):
@@ -154,6 +146,10 @@ class Connection(asyncio.Protocol):
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._parts: list[bytes | bytearray | memoryview] = []
         """The frames so far of a fragmented message."""
+        self._frames: FrameSplitter | None = None
+        """There once the handshake is done."""
+        self._head_end = b""
+        """The last bytes of the handshake's answer so far: its end may come in two pieces."""
         self._timer: asyncio.TimerHandle | None = None
         self._last_frame = 0
         """Size in bytes of the audio in the newest append."""
@@ -186,6 +182,7 @@ class Connection(asyncio.Protocol):
         problem = self._protocol.handshake_exc
         if problem is None:
             self._open = True
+            self._frames = FrameSplitter(LARGEST_MESSAGE)
             self._health.received(self._loop.time())
             self._timer = self._loop.call_later(self._health.check_seconds, self._check)
             if not self._opened.done():
@@ -209,24 +206,12 @@ class Connection(asyncio.Protocol):
         if not self._open:
             return
         self._last_frame = len(audio)
-        self._write(append_payload(audio))
+        self._transport.write(text_frame(append_payload(audio)))  # type: ignore[union-attr]
 
     def send(self, payload: bytes) -> None:
         """Send one message, UTF-8 JSON text; nothing is sent on a closed connection."""
         if self._open:
-            self._write(payload)
-
-    def _write(self, payload: bytes) -> None:
-        """One unfragmented, masked text frame (RFC 6455 section 5.2), straight to the transport."""
-        size = len(payload)
-        if size < 126:
-            head = bytes((_TEXT_FRAME, _MASKED | size))
-        elif size < 65_536:
-            head = _head_16(_TEXT_FRAME, _MASKED | 126, size)
-        else:
-            head = _head_64(_TEXT_FRAME, _MASKED | 127, size)
-        mask = os.urandom(4)
-        self._transport.write(b"".join((head, mask, apply_mask(payload, mask))))  # type: ignore[union-attr]
+            self._transport.write(text_frame(payload))  # type: ignore[union-attr]
 
     @property
     def waiting_bytes(self) -> int:
@@ -246,6 +231,27 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._health.received(self._loop.time())
+        if self._frames is None:
+            data = self._shake_hands(data)
+        if self._frames is not None:
+            for frame, start in self._frames.feed(data):
+                if start and frame[0] == WHOLE_TEXT and not self._parts:
+                    self._message(frame[start:])
+                else:
+                    self._to_protocol(frame)
+
+    def _shake_hands(self, data: bytes) -> bytes:
+        """Give the server's answer to the protocol, and return what follows it: frames."""
+        known = self._head_end + data
+        end = known.find(_END_OF_HEAD)
+        self._head_end = known[1 - len(_END_OF_HEAD) :]
+        answer = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(known) + len(data)
+        self._to_protocol(data[:answer])
+        if self._frames is None and answer < len(data):  # the text of a refusal
+            self._to_protocol(data[answer:])
+        return data[answer:]
+
+    def _to_protocol(self, data: bytes) -> None:
         protocol = self._protocol
         protocol.receive_data(data)
         for event in protocol.events_received():
@@ -260,18 +266,18 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.BINARY or frame.opcode is Opcode.CONT:
-            if not frame.fin:
-                self._parts.append(frame.data)
-                return
-            payload = bytes(frame.data)
-            if self._parts:
-                payload = b"".join((*self._parts, payload))
+            self._parts.append(frame.data)
+            if frame.fin:
+                payload = b"".join(self._parts)
                 self._parts.clear()
-            if not self._done:
-                try:
-                    self._on_message(payload)
-                except Exception:
-                    log.exception("a message of the provider could not be handled")
+                self._message(payload)
+
+    def _message(self, payload: bytes) -> None:
+        if not self._done:
+            try:
+                self._on_message(payload)
+            except Exception:
+                log.exception("a message of the provider could not be handled")
 
     def eof_received(self) -> bool:
         self._protocol.receive_eof()
