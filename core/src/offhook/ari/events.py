@@ -7,7 +7,6 @@ when it was lost and when it is back, and whoever reads it compares what Asteris
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from types import TracebackType
 from typing import Self
 
 import aiohttp
+
+from offhook import json_text
 
 from .client import AriClient
 from .errors import AriError
@@ -170,7 +171,7 @@ class AriEvents:
 
     def _take(self, text: str) -> None:
         try:
-            data = json.loads(text)
+            data = json_text.loads(text)
         except ValueError as error:
             log.warning("ARI event left out, no JSON (%s): %.200s", error, text)
             return

@@ -8,7 +8,6 @@ enough loses events and is told how many, with a fresh list of the calls so that
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
+from offhook import json_text
 from offhook.call.actions import Action
 from offhook.call.events import Event
 from offhook.call.record import CallRecord
@@ -136,7 +136,7 @@ class Feed:
 
 def envelope(call_id: str | None, moment: datetime, told: Told) -> str:
     """The original's envelope as JSON text."""
-    return json.dumps(
+    return json_text.dumps(
         {
             "type": told.type,
             "callId": call_id,
@@ -145,6 +145,5 @@ def envelope(call_id: str | None, moment: datetime, told: Told) -> str:
             "payload": told.payload,
             "logLevel": told.level,
         },
-        separators=(",", ":"),
         default=str,
     )

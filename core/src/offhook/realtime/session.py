@@ -6,7 +6,6 @@ Audio goes straight through, both ways; every other message of the server become
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import ssl
 from binascii import a2b_base64
@@ -14,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal
 
+from offhook import json_text
 from offhook.call import events as ev
 from offhook.call.endpointing import endpointing, provider_detects_turns
 
@@ -300,7 +300,7 @@ class RealtimeSession:
         if self._connection is None:
             return
         self._sent.stamp(message)
-        self._connection.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
+        self._connection.send(json_text.dumps(message).encode())
         if self._observer is not None:
             self._observer.sent(message)
 
@@ -308,7 +308,7 @@ class RealtimeSession:
 
     def _message(self, payload: bytes) -> None:
         try:
-            message = json.loads(payload)
+            message = json_text.loads(payload)
         except ValueError:
             log.warning("the provider sent what is no JSON: %.80r", payload, extra=self._extra)
             return
