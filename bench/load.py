@@ -39,6 +39,7 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             speed=options.speed,
             frames_per_delta=options.frames_per_delta,
             interrupted=options.interrupted,
+            settings=dict(options.set),
         )
         for name in subjects:
             figures = await measure(load, name, folder)
@@ -50,7 +51,7 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     how = {
         name: getattr(options, name)
         for name in ("seconds", "rate", "asterisk", "barge_in", "speed", "frames_per_delta")
-    }
+    } | dict(options.set)
     return {"machine": description, "how": how, "results": results}
 
 
@@ -72,6 +73,14 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
     )
 
 
+def assignment(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`, split."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="The host under load: CPU time, memory, delays.")
     parser.add_argument("--calls", type=int, nargs="+", default=[1, 20, 60, 100], metavar="N")
@@ -87,6 +96,14 @@ def main() -> int:
     parser.add_argument("--frames-per-delta", type=int, default=1, help="20 ms each (default %(default)s)")
     parser.add_argument(
         "--interrupted", type=float, default=0.3, help="share of answers, four times (default %(default)s)"
+    )
+    parser.add_argument(
+        "--set",
+        type=assignment,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an environment setting of the host, such as INPUT_FRAME_MS=40; any number of times",
     )
     parser.add_argument("--floor", action="store_true", help="the bare loop of floor.py, in the same run")
     parser.add_argument("--until-broken", action="store_true", help="stop after a load that callers notice")

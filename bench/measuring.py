@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -60,6 +60,8 @@ class Load:
     """The share of the answers that is interrupted, in each quarter of the time."""
     speed: float = 1.0
     frames_per_delta: int = 1
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More of the host's environment."""
 
 
 class Watch:
@@ -93,6 +95,7 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
             "OPENAI_BASE_URL": (await provider.read())["base_url"],
             "BARGE_IN_SOURCE": load.barge_in,
             "PORT": str(_free_port()),
+            **load.settings,
         }
         command = HOST if subject == "offhook" else FLOOR
         log = folder / f"{subject}-{load.asterisk}-{load.calls}.log"

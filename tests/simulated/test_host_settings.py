@@ -334,3 +334,26 @@ async def test_no_secret_is_among_the_settings_that_are_shown() -> None:
         await caller.hangup()
     assert "sk-very-secret" not in shown
     assert "another-secret" not in shown
+
+
+@pytest.mark.asyncio
+async def test_the_callers_audio_goes_out_in_messages_of_the_length_that_is_set() -> None:
+    appended: dict[str, set[int]] = {}
+
+    class Sizes:
+        @hookimpl
+        def realtime_event(self, call_id: str, direction: str, message: Mapping[str, Any]) -> None:
+            if message["type"] == "input_audio_buffer.append":
+                appended.setdefault(call_id, set()).add(message["audio"])
+
+    async with bench(hooks=with_plugin(Sizes()), recognition_activation_mode="IMMEDIATE") as calls:
+        for frame_ms in ("60", "20"):
+            caller = await calls.dial(input_frame_ms=frame_ms)
+            caller.play(SPEECH)
+            await caller.wait_heard()  # the answer to it
+            await caller.hangup()
+            await calls.over()
+    long, short = appended.values()
+    assert 480 in long
+    assert 160 not in long
+    assert 160 in short

@@ -17,8 +17,8 @@ def frames(*numbers: int) -> bytes:
     return b"".join(frame(number) for number in numbers)
 
 
-def gate_into(heard: list[bytes], limit_seconds: float = 30.0) -> Gate:
-    return Gate(heard.append, PCMU, limit_seconds=limit_seconds)
+def gate_into(heard: list[bytes], limit_seconds: float = 30.0, gather_ms: int = 0) -> Gate:
+    return Gate(heard.append, PCMU, limit_seconds=limit_seconds, gather_ms=gather_ms)
 
 
 def push(gate: Gate, *numbers: int) -> None:
@@ -40,6 +40,42 @@ def test_an_open_gate_passes_each_frame_at_once() -> None:
     gate.set_mode("open")
     push(gate, 1, 2)
     assert heard == [frame(1), frame(2)]
+
+
+def test_live_audio_is_gathered_and_nothing_of_it_waits_for_ever() -> None:
+    heard: list[bytes] = []
+    gate = Gate(heard.append, PCMU, limit_seconds=30, gather_ms=50)
+    gate.set_mode("open")
+    push(gate, 1, 2)
+    assert heard == []
+    push(gate, 3, 4)
+    assert heard == [frames(1, 2, 3)], "whole packets, so at least 50 ms"
+    gate.flush()
+    assert heard[1:] == [frame(4)], "the turn is over"
+    push(gate, 5)
+    gate.set_mode("closed")
+    assert heard[2:] == [frame(5)], "it was said while the gate was open"
+    push(gate, 6)
+    gate.set_mode("open")
+    assert len(heard) == 3
+
+
+def test_what_was_kept_is_handed_on_at_once_however_much_is_gathered() -> None:
+    heard: list[bytes] = []
+    gate = Gate(heard.append, PCMU, limit_seconds=30, gather_ms=200)
+    gate.set_mode("buffer")
+    push(gate, 1, 2)
+    gate.set_mode("open")
+    assert heard == [frames(1, 2)]
+
+
+def test_silence_of_a_pause_is_not_gathered_twice() -> None:
+    heard: list[bytes] = []
+    gate = Gate(heard.append, PCMU, limit_seconds=30, gather_ms=40)
+    gate.set_mode("open")
+    push(gate, 1)
+    gate.push(frames(2, 3, 4))
+    assert heard == [frames(1, 2, 3, 4)]
 
 
 def test_what_was_kept_comes_before_what_is_live() -> None:
@@ -115,10 +151,13 @@ def test_the_limit_is_in_seconds_whatever_the_format() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(["buffer", "open"]) | st.integers(1, 700), max_size=60))
-def test_without_closing_all_is_heard_once_and_in_order(steps: list[GateMode | int]) -> None:
+@given(
+    st.lists(st.sampled_from(["buffer", "open"]) | st.integers(1, 700), max_size=60),
+    st.sampled_from([0, 20, 60]),
+)
+def test_without_closing_all_is_heard_once_and_in_order(steps: list[GateMode | int], gather_ms: int) -> None:
     heard: list[bytes] = []
-    gate = gate_into(heard)
+    gate = gate_into(heard, gather_ms=gather_ms)
     gate.set_mode("buffer")
     given_in = b""
     for number, step in enumerate(steps):
@@ -133,10 +172,15 @@ def test_without_closing_all_is_heard_once_and_in_order(steps: list[GateMode | i
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(["closed", "buffer", "open"]) | st.just(0), max_size=80))
-def test_whatever_happens_nothing_is_doubled_or_out_of_order(steps: list[GateMode | int]) -> None:
+@given(
+    st.lists(st.sampled_from(["closed", "buffer", "open"]) | st.just(0), max_size=80),
+    st.sampled_from([0, 20]),
+)
+def test_whatever_happens_nothing_is_doubled_or_out_of_order(
+    steps: list[GateMode | int], gather_ms: int
+) -> None:
     heard: list[bytes] = []
-    gate = gate_into(heard, limit_seconds=0.1)
+    gate = gate_into(heard, limit_seconds=0.1, gather_ms=gather_ms)
     for number, step in enumerate(steps):
         if isinstance(step, int):
             gate.push(bytes([number]))

@@ -32,13 +32,15 @@ class CallAudio:
         on_played: Callable[[str, int], None] | None = None,
         buffer_seconds: float = 30.0,
         queue_seconds: float = 600.0,
+        gather_ms: int = 0,
     ) -> None:
         """The caller is heard on `leg_in` and spoken to on `leg_out`, which may be the same leg (topology
         `bridge`) or two (`split`). `sink` gets the caller's audio that passes the gate (bytes of any
         length, at most about a second). `on_played(item_id, heard_ms)` is told of each item that was sent
         to its end. `buffer_seconds` bounds what the gate keeps, `queue_seconds` what waits to be spoken.
+        `gather_ms`: how much of the caller's live audio goes to `sink` at a time; 0: each frame at once.
         """
-        self.gate = Gate(sink, audio_format, limit_seconds=buffer_seconds)
+        self.gate = Gate(sink, audio_format, limit_seconds=buffer_seconds, gather_ms=gather_ms)
         self.playout = Playout(audio_format, leg_out.send, on_played, limit_seconds=queue_seconds)
         self._legs = (leg_in, leg_out)
         self._pacer = pacer
@@ -57,6 +59,11 @@ class CallAudio:
         """
         if not self._closed:
             self.gate.set_mode(mode)
+
+    def flush(self) -> None:
+        """Hand on what was gathered of the caller's audio while the gate is open: its turn is over."""
+        if self.gate.mode == "open":
+            self.gate.flush()
 
     def tap(self, listeners: Sequence[Callable[[bytes], None]]) -> None:
         """Give these every frame of the caller's audio too, whatever the gate does; none takes all off.

@@ -19,14 +19,22 @@ class Gate:
     """
 
     def __init__(
-        self, sink: Callable[[bytes], None], audio_format: AudioFormat, *, limit_seconds: float
+        self,
+        sink: Callable[[bytes], None],
+        audio_format: AudioFormat,
+        *,
+        limit_seconds: float,
+        gather_ms: int = 0,
     ) -> None:
-        """`limit_seconds` bounds what is kept, so many seconds of audio."""
+        """`limit_seconds` bounds what is kept, so many seconds of audio. Live audio is handed on once `gather_ms`
+        milliseconds of it are there; 0: each frame at once.
+        """
         self.mode: GateMode = "closed"
         self.overflowed_bytes = 0
         """How much of what was to be kept the limit dropped, in bytes, over the whole call."""
         self._sink = sink
         self._limit_bytes = int(limit_seconds * 1000) * audio_format.bytes_per_ms
+        self._gather_bytes = gather_ms * audio_format.bytes_per_ms
         self._piece_bytes = 1000 * audio_format.bytes_per_ms
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
@@ -39,7 +47,13 @@ class Gate:
     def push(self, frame: bytes) -> None:
         """Take in a frame of the caller's audio; of any length."""
         if self.mode == "open":
-            self._sink(frame)
+            if len(frame) >= self._gather_bytes and not self._kept:
+                self._sink(frame)
+                return
+            self._kept.append(frame)
+            self._kept_bytes += len(frame)
+            if self._kept_bytes >= self._gather_bytes:
+                self.flush()
         elif self.mode == "buffer":
             self._kept.append(frame)
             self._kept_bytes += len(frame)
@@ -49,18 +63,22 @@ class Gate:
                 self.overflowed_bytes += len(oldest)
 
     def set_mode(self, mode: GateMode) -> None:
-        """Close (what was kept is dropped), keep from now on, or flush and pass on live.
-
-        The flush is handed over in pieces of up to a second: thirty messages for half a minute rather than
-        1500, which would hold up every other call's packets.
-        """
+        """Close (what was kept is dropped), keep from now on, or flush and pass on live."""
+        if mode == "open" or self.mode == "open":
+            self.flush()
         self.mode = mode
         if mode == "closed":
             self._kept.clear()
             self._kept_bytes = 0
-        elif mode == "open":
-            while self._kept:
-                self._sink(self._next_piece())
+
+    def flush(self) -> None:
+        """Hand on what was kept or gathered so far.
+
+        In pieces of up to a second: thirty messages for half a minute rather than 1500, which would hold up every
+        other call's packets.
+        """
+        while self._kept:
+            self._sink(self._next_piece())
 
     def _next_piece(self) -> bytes:
         frames = [self._kept.popleft()]

@@ -224,6 +224,8 @@ class CallRunner:
             case do.UpdateStream():
                 session.update(self.call.state.settings)
             case do.CommitInput():
+                if self._audio is not None:
+                    self._audio.flush()
                 session.commit()
             case do.CreateResponse():
                 session.create_response()
@@ -278,6 +280,7 @@ class CallRunner:
                 shared.pacer,
                 on_played=lambda item_id, heard_ms: self.post(ev.AnswerPlayed(item_id, heard_ms)),
                 buffer_seconds=settings.recognition.vad_buffer_seconds,
+                gather_ms=settings.media.input_frame_ms,
             )
             self._resources.callback(self._audio.close)
             await self._let_plugins_listen(self._audio)
