@@ -104,3 +104,24 @@ async def test_what_a_stranger_sends_is_dropped_and_counted() -> None:
         assert (await metrics(calls.host))["offhook_rtp_packets_from_strangers_total",] == 20
         await caller.hangup()
         await calls.over()
+
+
+@pytest.mark.asyncio
+async def test_what_becomes_of_the_audio_is_counted() -> None:
+    async with bench(recognition_activation_mode="IMMEDIATE") as calls:
+        caller = await calls.dial()
+        await calls.listening()
+        caller.play(SPEECH)
+        await caller.wait_heard()
+        caller.play(SPEECH)  # over the answer, of which the rest has been sent or is on its way
+        await calls.until(lambda: any(getattr(entry, "cut", False) for entry in calls.record.entries), "the answer cut")
+        await caller.hangup()
+        await calls.over()
+        numbers = await metrics(calls.host)
+    assert numbers["offhook_answer_underruns_total",] == 0, (
+        "the simulated model speaks faster than it is heard"
+    )
+    for name in ("answer_stale_ms", "caller_overflow_ms", "playout_late_ticks", "playout_skipped_ms"):
+        assert numbers[f"offhook_{name}_total",] >= 0
+    for name in ("duplicate", "reordered", "late"):
+        assert numbers[f"offhook_rtp_packets_{name}_total",] == 0

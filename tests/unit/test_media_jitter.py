@@ -218,7 +218,29 @@ def test_what_happened_is_counted() -> None:
     ear = Ear()
     ear.take(1, 2, 2, 4, 5, 6, 7, 3, Sent(9, ssrc=5))
     counts = ear.window.counts
-    assert (counts.packets, counts.lost, counts.late, counts.restarts, counts.filled_ms) == (7, 1, 2, 1, 20)
+    assert (counts.packets, counts.lost, counts.restarts, counts.filled_ms) == (7, 1, 1, 20)
+    assert (counts.duplicates, counts.late, counts.reordered) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "duplicates", "late", "reordered"),
+    [
+        ([1, 3, 2, 4], 0, 0, 1),
+        ([1, 4, 3, 2, 5], 0, 0, 2),
+        ([1, 3, 4, 5, 2, 6], 0, 0, 1),
+        ([1, 3, 3, 2, 4], 1, 0, 1),
+        ([1, 2, 3, 2, 1, 4], 2, 0, 0),
+        ([1, 3, 4, 5, 6, 2, 2, 7], 1, 1, 0),
+    ],
+)
+@pytest.mark.parametrize("first", [0, 0xFFFD], ids=["", "wrap"])
+def test_what_came_twice_late_or_in_another_order_is_told_apart(
+    arrived: list[int], duplicates: int, late: int, reordered: int, first: int
+) -> None:
+    ear = Ear(first_sequence=first)
+    ear.take(*arrived)
+    counts = ear.window.counts
+    assert (counts.duplicates, counts.late, counts.reordered) == (duplicates, late, reordered)
 
 
 def test_a_format_without_payload_type_is_refused() -> None:

@@ -272,6 +272,7 @@ def test_a_stall_is_told() -> None:
     loop.run_until(7.5)
     assert call.sent == [0, 480, 500]
     assert pacer.skipped_ms == pytest.approx(445, abs=5)
+    assert pacer.late_ticks == 1
 
 
 # --- A model that speaks no faster than it is heard -------------------------------------------------------

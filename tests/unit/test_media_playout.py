@@ -58,6 +58,22 @@ def test_the_time_of_each_frame_is_handed_on() -> None:
     assert line.times == [1235, 1255]
 
 
+def test_what_is_no_underrun() -> None:
+    line = Line()
+    line.playout.add("r", "a", audio(40))
+    line.tick(2)
+    line.playout.pause()
+    line.playout.add("r", "a", audio(20))
+    line.playout.send_next(500)
+    line.playout.finish("a")
+    line.playout.add("r", "b", audio(20))
+    line.playout.send_next(900)
+    assert line.playout.underruns == 0, "neither a pause that was wanted nor one between two items"
+    line.playout.add("r", "b", audio(20))
+    line.playout.send_next(921)
+    assert (line.playout.underruns, line.playout.underrun_ms) == (1, 1)
+
+
 def test_nothing_to_say_sends_nothing() -> None:
     line = Line()
     assert line.tick(3) == 0
@@ -124,10 +140,10 @@ def test_an_underrun_pauses_and_loses_nothing() -> None:
     line, said = Line(), audio(100)
     line.playout.add("r", "a", said[:330])
     assert line.tick(5) == 2, "the 10 bytes left wait for the rest of their frame"
-    assert line.playout.underruns > 0
     line.playout.add("r", "a", said[330:])
-    assert line.tick(5) == 3
+    assert [line.playout.send_next(at_ms) for at_ms in (100, 120, 140)] == [True] * 3
     assert line.heard == said
+    assert (line.playout.underruns, line.playout.underrun_ms) == (1, 60)
 
 
 def test_several_items_play_in_the_order_in_which_they_came() -> None:

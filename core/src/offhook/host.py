@@ -141,6 +141,8 @@ class Host:
         ports.release(ports.acquire())
         pacer = Pacer()
         opened.callback(pacer.close)
+        self._media.opened(pacer)
+        opened.callback(self._media.closed, pacer)
         await opened.enter_async_context(self._ari)
         self._equipment = Equipment(self._ari, self._arrivals, ports, self._media, pacer, self.hooks)
         self._reception.open(self._equipment)

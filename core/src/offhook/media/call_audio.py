@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from offhook.call.events import HeardItem
 
@@ -52,6 +52,15 @@ class CallAudio:
     def played_ms(self) -> int:
         """How much of the model's audio was sent over the whole call, in milliseconds."""
         return self.playout.played_ms
+
+    def counted(self) -> Mapping[str, int]:
+        """What became of the audio between packets and the Realtime session (see `MediaTotals`)."""
+        return {
+            "underruns": self.playout.underruns,
+            "underrun_ms": self.playout.underrun_ms,
+            "stale_ms": self.playout.stale_ms,
+            "overflowed_ms": self.gate.overflowed_ms,
+        }
 
     def set_gate(self, mode: GateMode) -> None:
         """`closed` drops the caller's audio, `buffer` keeps it, `open` flushes what was kept and passes on
@@ -105,6 +114,7 @@ class CallAudio:
     def hold(self) -> None:
         """Queue the model's audio and send none of it until `release`."""
         self._held = True
+        self.playout.pause()
         self._pacer.discard(self.playout)
 
     def release(self) -> None:

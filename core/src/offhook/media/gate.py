@@ -33,11 +33,17 @@ class Gate:
         self.overflowed_bytes = 0
         """How much of what was to be kept the limit dropped, in bytes, over the whole call."""
         self._sink = sink
+        self._bytes_per_ms = audio_format.bytes_per_ms
         self._limit_bytes = int(limit_seconds * 1000) * audio_format.bytes_per_ms
         self._gather_bytes = gather_ms * audio_format.bytes_per_ms
         self._piece_bytes = 1000 * audio_format.bytes_per_ms
         self._kept: deque[bytes] = deque()
         self._kept_bytes = 0
+
+    @property
+    def overflowed_ms(self) -> int:
+        """How much of what was to be kept the limit dropped, in milliseconds."""
+        return self.overflowed_bytes // self._bytes_per_ms
 
     @property
     def kept_bytes(self) -> int:

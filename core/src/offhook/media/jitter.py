@@ -18,6 +18,7 @@ anew: the sender changed, and its old clock says nothing about the new one.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,7 +43,11 @@ class JitterCounts:
     lost: int = 0
     """Packets that never came, or came too late."""
     late: int = 0
-    """Packets dropped because their place had been filled: duplicates, and those later than the window."""
+    """Packets dropped because they came later than the window is wide: silence had taken their place."""
+    duplicates: int = 0
+    """Packets dropped because they had come before."""
+    reordered: int = 0
+    """Packets that came after a later one, and in time."""
     wrong_type: int = 0
     """Packets of another payload type (comfort noise, keypad events), dropped."""
     restarts: int = 0
@@ -78,6 +83,7 @@ class JitterWindow:
         self._ssrc = -1  # none yet
         self._sequence = 0  # expected next
         self._timestamp = 0  # expected next
+        self._given_up: deque[int] = deque(maxlen=FARTHEST)  # sequences that were taken for lost
         self._held: dict[int, tuple[RtpPacket, float]] = {}  # sequence → packet and its arrival
         self._heard_at = 0.0  # when the last packet came, or up to when the clock filled
         self._filled_at = -1.0  # equals _heard_at during a pause that the clock fills
@@ -134,13 +140,19 @@ class JitterWindow:
         self._heard_at = now
         ahead = (packet.sequence - self._sequence + 0x8000 & 0xFFFF) - 0x8000
         if ahead == 0:
+            self.counts.reordered += bool(self._held)
             self._deliver(packet.timestamp, packet.payload)
             self._release()
         elif abs(ahead) > FARTHEST:
             self._restart(packet, now)
         elif ahead < 0 or packet.sequence in self._held:
-            self.counts.late += 1
+            if packet.sequence in self._given_up:
+                self._given_up.remove(packet.sequence)
+                self.counts.late += 1
+            else:
+                self.counts.duplicates += 1
         else:
+            self.counts.reordered += any((packet.sequence - held & 0xFFFF) > 0x8000 for held in self._held)
             self._held[packet.sequence] = packet, now
             if len(self._held) > WINDOW_PACKETS:
                 self._give_up()
@@ -151,6 +163,7 @@ class JitterWindow:
         if self._ssrc >= 0:
             self.counts.restarts += 1
         self._heard_at = now
+        self._given_up.clear()
         self._ssrc, self._timestamp = packet.ssrc, packet.timestamp
         self._sequence = packet.sequence
         self._deliver(packet.timestamp, packet.payload)
@@ -159,6 +172,7 @@ class JitterWindow:
         """Take what is missing before the first packet held for lost."""
         missing, sequence = min(((held - self._sequence) & 0xFFFF, held) for held in self._held)
         self.counts.lost += missing
+        self._given_up.extend((self._sequence + n) & 0xFFFF for n in range(missing))
         self._sequence = sequence
         self._release()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from .formats import FRAME_MS
@@ -138,6 +138,8 @@ class Pacer:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         """When the timer is due; uvloop's handle of a time that is past cannot tell."""
+        self.late_ticks = 0
+        """Ticks that came more than a tick too late: the loop was busy, or the machine."""
         self._on_error = on_error
         self._closed = False
 
@@ -145,6 +147,10 @@ class Pacer:
     def skipped_ms(self) -> int:
         """How long the loop stalled beyond what could be caught up, in milliseconds; a sign of overload."""
         return self._quarters.skipped * TICK_MS
+
+    def counted(self) -> Mapping[str, int]:
+        """What tells of overload (see `MediaTotals`)."""
+        return {"late_ticks": self.late_ticks, "skipped_ms": self.skipped_ms}
 
     def __len__(self) -> int:
         """How many calls are speaking."""
@@ -190,6 +196,7 @@ class Pacer:
     def _tick(self) -> None:
         self._timer = None
         now = self._loop.time()
+        self.late_ticks += now - self._timer_at > TICK_MS / 1000
         for source, at_ms in self._quarters.due(now):
             if not self._send(source, at_ms):
                 self._quarters.discard(source)

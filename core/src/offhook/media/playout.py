@@ -83,6 +83,8 @@ class Playout:
         self.on_played = on_played
         self.underruns = 0
         """How often an answer paused because its next audio had not come yet."""
+        self.underrun_ms = 0
+        """How long these pauses were together, in milliseconds."""
         self.stale_bytes = 0
         """How much audio came too late, of items and responses that had been stopped."""
         self._send = send
@@ -95,6 +97,7 @@ class Playout:
         self._stopped: set[str] = set()  # items and responses of which nothing may play any more
         self._queued_bytes = 0
         self._played_bytes = 0
+        self._paused = False
         self.due_ms: int | None = None
         """When the next frame may leave, on the pacer's clock; None before the first."""
 
@@ -107,6 +110,15 @@ class Playout:
     def busy(self) -> bool:
         """An answer is being spoken, or waits to be: some item was not sent to its end."""
         return bool(self._items)
+
+    @property
+    def stale_ms(self) -> int:
+        """How much audio came too late, in milliseconds."""
+        return self.stale_bytes // self._bytes_per_ms
+
+    def pause(self) -> None:
+        """The caller of `send_next` makes a pause: it is no underrun."""
+        self._paused = True
 
     @property
     def queued_ms(self) -> int:
@@ -167,6 +179,10 @@ class Playout:
                 size = len(frame)
                 if size < self._frame_bytes:
                     frame += self._silent_frame[size:]
+                if item.sent and self.due_ms is not None and at_ms > self.due_ms and not self._paused:
+                    self.underruns += 1
+                    self.underrun_ms += at_ms - self.due_ms
+                self._paused = False
                 self._send(frame, at_ms)
                 self.due_ms = at_ms + FRAME_MS
                 item.sent += size
@@ -176,7 +192,6 @@ class Playout:
                 self._report_if_played(item)
                 return True
             if not over:
-                self.underruns += 1
                 return False
             item.finished = True
             self._report_if_played(item)

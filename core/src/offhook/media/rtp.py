@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .formats import AudioFormat
@@ -128,6 +128,10 @@ class RtpLeg:
             return False
         self.counts.sent += 1
         return True
+
+    def counted(self) -> Mapping[str, int]:
+        """All counts of this leg (see `MediaTotals`)."""
+        return asdict(self.counts) | asdict(self.jitter_counts)
 
     def close(self) -> None:
         """Close the socket at once; a second call does nothing."""

@@ -1,43 +1,40 @@
-"""What happened to the packets of all calls of a host: those that run, and those that have ended."""
+"""What happened to the packets and the audio of all calls of a host: those that run, and those that have ended."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from typing import Protocol
 
-from .rtp import RtpLeg
+
+class Counts(Protocol):
+    """What counts as it goes along."""
+
+    def counted(self) -> Mapping[str, int]:
+        """Name → so many so far."""
+        ...
 
 
 class MediaTotals:
-    """Sums what each leg counts; a packet costs no more for it."""
+    """Sums what each leg and each call's audio counts; a packet costs no more for it."""
 
     def __init__(self) -> None:
         self._ended: Counter[str] = Counter()
-        self._legs: set[RtpLeg] = set()
+        self._parts: set[Counts] = set()
 
-    def opened(self, leg: RtpLeg) -> None:
-        """A leg takes part from now on."""
-        self._legs.add(leg)
+    def opened(self, part: Counts) -> None:
+        """It takes part from now on."""
+        self._parts.add(part)
 
-    def closed(self, leg: RtpLeg) -> None:
-        """A leg is closed; what it counted stays."""
-        if leg in self._legs:
-            self._legs.discard(leg)
-            self._ended += _of(leg)
+    def closed(self, part: Counts) -> None:
+        """It is closed; what it counted stays."""
+        if part in self._parts:
+            self._parts.discard(part)
+            self._ended.update(part.counted())
 
     def sums(self) -> Mapping[str, int]:
-        """Name (a field of `RtpCounts` or `JitterCounts`) → sum over all legs."""
+        """Name → sum over all."""
         sums = Counter(self._ended)
-        for leg in self._legs:
-            sums += _of(leg)
+        for part in self._parts:
+            sums.update(part.counted())
         return sums
-
-
-def _of(leg: RtpLeg) -> Counter[str]:
-    return Counter({**_fields(leg.counts), **_fields(leg.jitter_counts)})
-
-
-def _fields(counts: Any) -> dict[str, int]:
-    return {field.name: getattr(counts, field.name) for field in fields(counts)}

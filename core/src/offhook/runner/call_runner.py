@@ -283,6 +283,8 @@ class CallRunner:
                 gather_ms=settings.media.input_frame_ms,
             )
             self._resources.callback(self._audio.close)
+            shared.totals.opened(self._audio)
+            self._resources.callback(shared.totals.closed, self._audio)
             await self._let_plugins_listen(self._audio)
             self.post(ev.MediaReady())
 

@@ -12,18 +12,30 @@ from prometheus_client.registry import Collector
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 MEDIA: Final = (
-    ("packets_received", "received", "RTP packets that came from Asterisk."),
-    ("packets_lost", "lost", "RTP packets that never came, or too late; silence took their place."),
-    ("packets_late", "late", "RTP packets dropped because their place was taken: duplicates, and late ones."),
-    ("packets_wrong_type", "wrong_type", "RTP packets of another payload type, dropped."),
-    ("packets_malformed", "malformed", "Datagrams from Asterisk that are no RTP, dropped."),
-    ("packets_from_strangers", "strangers", "Datagrams from addresses that Asterisk did not name, dropped."),
-    ("sender_restarts", "restarts", "How often a sender changed its SSRC, sequence or clock."),
-    ("filled_ms", "filled_ms", "Silence in place of what was lost or not sent, in milliseconds."),
-    ("packets_sent", "sent", "RTP packets sent to Asterisk."),
-    ("packets_unsent", "unsent", "RTP packets that could not be sent."),
+    ("rtp_packets_received", "received", "RTP packets that came from Asterisk."),
+    ("rtp_packets_lost", "lost", "RTP packets that never came, or too late; silence took their place."),
+    ("rtp_packets_late", "late", "RTP packets dropped because silence had taken their place."),
+    ("rtp_packets_duplicate", "duplicates", "RTP packets dropped because they had come before."),
+    ("rtp_packets_reordered", "reordered", "RTP packets that came after a later one, and in time."),
+    ("rtp_packets_wrong_type", "wrong_type", "RTP packets of another payload type, dropped."),
+    ("rtp_packets_malformed", "malformed", "Datagrams from Asterisk that are no RTP, dropped."),
+    (
+        "rtp_packets_from_strangers",
+        "strangers",
+        "Datagrams from addresses that Asterisk did not name, dropped.",
+    ),
+    ("rtp_sender_restarts", "restarts", "How often a sender changed its SSRC, sequence or clock."),
+    ("rtp_filled_ms", "filled_ms", "Silence in place of what was lost or not sent, in milliseconds."),
+    ("rtp_packets_sent", "sent", "RTP packets sent to Asterisk."),
+    ("rtp_packets_unsent", "unsent", "RTP packets that could not be sent."),
+    ("answer_underruns", "underruns", "Pauses within an answer because its audio had not come yet."),
+    ("answer_underrun_ms", "underrun_ms", "Length of these pauses in milliseconds."),
+    ("answer_stale_ms", "stale_ms", "Audio of answers that had been stopped, dropped, in milliseconds."),
+    ("caller_overflow_ms", "overflowed_ms", "Caller's audio that VAD_BUFFER_SECONDS had no room for."),
+    ("playout_late_ticks", "late_ticks", "Ticks of the playout's clock more than 5 ms late: overload."),
+    ("playout_skipped_ms", "skipped_ms", "Time that the playout's clock could not catch up after a stall."),
 )
-"""Name of the metric, the count of a leg that it sums, and what it is."""
+"""Name of the metric, the count that it sums (`MediaTotals`), and what it is."""
 
 PluginFailures = Mapping[tuple[str, str, str], int]
 """(plugin, where, kind) → how often."""
@@ -72,7 +84,7 @@ class HostMetrics(Collector):
         )
         media = self._media()
         for name, counted, what in MEDIA:
-            yield CounterMetricFamily(f"offhook_rtp_{name}", what, media.get(counted, 0))
+            yield CounterMetricFamily(f"offhook_{name}", what, media.get(counted, 0))
         failures = CounterMetricFamily(
             "offhook_plugin_failures",
             "What plugins did wrong: raised, nonsense, late, blocked, flooded, dropped, stale.",
