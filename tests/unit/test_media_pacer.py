@@ -20,6 +20,10 @@ class Speaker:
         self.due_ms: int | None = None
         self.sent: list[int] = []
 
+    @property
+    def ready(self) -> bool:
+        return self.frames > 0
+
     def send_next(self, at_ms: int) -> bool:
         if not self.frames:
             return False
@@ -226,6 +230,20 @@ def test_a_call_with_nothing_to_send_leaves_and_the_timer_rests() -> None:
     assert len(pacer) == 0
     assert loop.waiting == []
     assert loop.wake_ups == 2
+
+
+def test_a_call_whose_frames_come_one_by_one_needs_no_timer() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    call = Speaker(frames=0)
+    for number in range(50):
+        loop.run_until(7.0 + number * 0.020)
+        call.frames += 1
+        pacer.add(call)
+        pacer.add(call)
+        assert len(call.sent) == number + 1
+    assert loop.wake_ups == 0
+    assert loop.waiting == []
 
 
 def test_a_call_that_fails_is_dropped_and_told_and_the_others_go_on() -> None:

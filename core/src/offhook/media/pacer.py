@@ -39,6 +39,11 @@ class Paced(Protocol):
         """When its next frame may leave, on the pacer's clock: a frame after the last; None before the first."""
         ...
 
+    @property
+    def ready(self) -> bool:
+        """There may be a frame to send."""
+        ...
+
     def send_next(self, at_ms: int, /) -> bool:
         """Send the frame whose place on the pacer's clock is `at_ms`; False if there is none: it leaves."""
 
@@ -158,15 +163,15 @@ class Pacer:
 
     def add(self, source: Paced) -> None:
         """`source` has frames to send: the first goes out at once, unless the one before has only just left. It
-        leaves by itself when it has none.
+        leaves by itself when it has none, and is to be added again when it has.
         """
-        if self._closed or source in self._quarters:
+        if self._closed or source in self._quarters or not source.ready:
             return
         now = self._loop.time()
         now_ms, due_ms = self._quarters.clock_ms(now), source.due_ms
         if due_ms is None or now_ms >= due_ms - EARLY_MS:
-            if not self._send(source, int(now_ms)):
-                return
+            if not (self._send(source, int(now_ms)) and source.ready):
+                return  # its next frame comes back here
             due_ms = source.due_ms
         self._quarters.add(source, now, due_ms or 0)
         deadline = self._quarters.deadline

@@ -112,6 +112,14 @@ class Playout:
         return bool(self._items)
 
     @property
+    def ready(self) -> bool:
+        """There may be a frame to send: a whole one, or the end of an item."""
+        queued = self._queued_bytes
+        return queued >= self._frame_bytes or (
+            queued > 0 and (len(self._items) > 1 or next(iter(self._items.values())).finished)
+        )
+
+    @property
     def stale_ms(self) -> int:
         """How much audio came too late, in milliseconds."""
         return self.stale_bytes // self._bytes_per_ms
