@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -73,6 +74,10 @@ async def _serve(layered: LayeredSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Host(layered) as host:
         log.info("console at %s", host.console_url)
+        # A full collection walks through everything and holds up every call meanwhile. What is there now, most of it
+        # modules, stays anyhow.
+        gc.collect()
+        gc.freeze()
         serving = asyncio.create_task(host.serve())
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait((serving, stopped), return_when=asyncio.FIRST_COMPLETED)

@@ -49,6 +49,7 @@ class Deciding:
         self._busy = True  # nothing is decided before `begin`
         self._over = False
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._waiting: asyncio.Task[None] | None = None
 
     def post(self, event: ev.Event) -> None:
@@ -125,11 +126,15 @@ class Deciding:
             self._carry_out(action)
 
     def _set_alarm(self) -> None:
+        deadline = None if self._over else self._call.deadline
         if self._alarm is not None:
+            if deadline == self._alarm_at:
+                return
             self._alarm.cancel()
             self._alarm = None
-        if self._call.deadline is not None and not self._over:
-            self._alarm = self._loop.call_at(self._call.deadline, self._time_is_up)
+        if deadline is not None:
+            self._alarm_at = deadline
+            self._alarm = self._loop.call_at(deadline, self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._alarm = None
