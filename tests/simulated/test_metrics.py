@@ -114,7 +114,9 @@ async def test_what_becomes_of_the_audio_is_counted() -> None:
         caller.play(SPEECH)
         await caller.wait_heard()
         caller.play(SPEECH)  # over the answer, of which the rest has been sent or is on its way
-        await calls.until(lambda: any(getattr(entry, "cut", False) for entry in calls.record.entries), "the answer cut")
+        await calls.until(
+            lambda: any(getattr(entry, "cut", False) for entry in calls.record.entries), "the answer cut"
+        )
         await caller.hangup()
         await calls.over()
         numbers = await metrics(calls.host)

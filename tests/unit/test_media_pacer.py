@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 
+from fake_loop import FakeLoop
 from offhook.media.pacer import Paced, Pacer, Quarters
 
 
@@ -149,45 +149,6 @@ def test_calls_may_come_and_go_while_frames_are_sent() -> None:
         quarters.add(third, 0.006)
     assert seen == [(first, 5)]
     assert run(quarters, 0.011) == [(third, 10)]
-
-
-class FakeLoop:
-    """The two methods of an event loop that the pacer uses, on a clock that the test turns."""
-
-    class Handle:
-        def __init__(self, when: float, call: Callable[[], None]) -> None:
-            self._when, self.call, self.cancelled = when, call, False
-
-        def when(self) -> float:
-            return self._when
-
-        def cancel(self) -> None:
-            self.cancelled = True
-
-    def __init__(self) -> None:
-        self.now = 7.0
-        self.handles: list[FakeLoop.Handle] = []
-        self.wake_ups = 0
-
-    def time(self) -> float:
-        return self.now
-
-    def call_at(self, when: float, call: Callable[[], None]) -> Handle:
-        handle = self.Handle(when, call)
-        self.handles.append(handle)
-        return handle
-
-    @property
-    def waiting(self) -> list[Handle]:
-        return [handle for handle in self.handles if not handle.cancelled]
-
-    def run_until(self, end: float) -> None:
-        while due := sorted((h for h in self.waiting if h.when() <= end), key=lambda h: h.when()):
-            self.handles.remove(due[0])
-            self.now = max(self.now, due[0].when())
-            self.wake_ups += 1
-            due[0].call()
-        self.now = end
 
 
 def paced(loop: FakeLoop, **options: Any) -> Pacer:

@@ -218,7 +218,6 @@ class CallView:
 
     @property
     def greeting_playing(self) -> bool:
-        """Asterisk plays the greeting to the caller."""
         """The caller hears the greeting: Asterisk plays it, or the model speaks it."""
         return GREETING in self._state.playing or self._state.greeting_spoken
 

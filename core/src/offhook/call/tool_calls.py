@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from offhook.recent import Recent
+
 from . import actions as do
 from . import events as ev
 from .outcome import EndCause
@@ -19,7 +21,7 @@ class ToolCalls:
 
     def __init__(self) -> None:
         self._running: set[str] = set()
-        self._spoke: set[str] = set()
+        self._spoke = Recent()
         """Responses that had spoken audio."""
         self._response_due = False
         self._end: ev.EndRequested | None = None
@@ -29,7 +31,7 @@ class ToolCalls:
     def on(self, event: ev.Event, state: CallState) -> Iterable[do.Action]:
         match event:
             case ev.AnswerAudioStarted(response_id=response_id):
-                self._spoke.add(response_id)
+                self._spoke.note(response_id)
                 self._goodbye_due = False
             case ev.ToolRequested(
                 response_id=response_id, tool_call_id=tool_call_id, name=name, arguments=arguments

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from offhook.call.events import HeardItem
+from offhook.recent import Recent
 
 from .formats import FRAME_MS, AudioFormat
 
@@ -94,7 +95,7 @@ class Playout:
         self._limit_bytes = int(limit_seconds * 1000) * audio_format.bytes_per_ms
         self._items: dict[str, _Item] = {}  # in the order of playing
         self._latest_response = ""
-        self._stopped: set[str] = set()  # items and responses of which nothing may play any more
+        self._stopped = Recent()  # items and responses of which nothing may play any more
         self._queued_bytes = 0
         self._played_bytes = 0
         self._paused = False
@@ -141,7 +142,7 @@ class Playout:
         item = self._items.get(item_id)
         if self._queued_bytes + len(audio) > self._limit_bytes:
             # What came after the hole must not play, or the answer would jump.
-            self._stopped.add(item_id)
+            self._stopped.note(item_id)
             self.finish(item_id)
             return Added.FULL
         if response_id:
@@ -218,9 +219,11 @@ class Playout:
             for item in self._items.values()
         )
         for item in self._items.values():
-            self._stopped.update((item.item_id, item.response_id))
-        self._stopped.update((self._latest_response, response_id))
-        self._stopped.discard("")
+            self._stopped.note(item.item_id)
+            self._stopped.note(item.response_id)
+        self._stopped.note(self._latest_response)
+        self._stopped.note(response_id)
+        self._stopped.pop("", None)
         self._items.clear()
         self._queued_bytes = 0
         return heard

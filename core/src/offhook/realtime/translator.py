@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from offhook.call import events as ev
+from offhook.recent import Recent
 
 log = logging.getLogger("offhook.realtime")
 
@@ -44,7 +45,7 @@ class Translator:
         """The caller's items that are being transcribed: item id → text so far."""
         self._spoken: dict[str, dict[int, str]] = {}
         """The model's items of the response at hand: item id → content index → text so far."""
-        self._tool_calls: set[str] = set()
+        self._tool_calls = Recent()
         """Function calls that were reported."""
         self._readers: dict[str, Callable[[Message], list[ev.Event]]] = {
             "input_audio_buffer.speech_started": self._speech_started,
@@ -157,7 +158,7 @@ class Translator:
         tool_call_id, name = _text(item, "call_id"), _text(item, "name")
         if tool_call_id in self._tool_calls:
             return []
-        self._tool_calls.add(tool_call_id)
+        self._tool_calls.note(tool_call_id)
         arguments = item.get("arguments")
         return [
             ev.ToolRequested(response_id, tool_call_id, name, arguments if isinstance(arguments, str) else "")
