@@ -144,6 +144,8 @@ async def _run(
     ending, _ = watch.look()
     call_seconds = sum(until - at for at in began)
     alone = sum(steady[name] for name in steady if name != "machine")
+    # In some containers /proc/stat counts less than the processes themselves.
+    steady["machine"] = max(steady["machine"], alone)
     costs = {
         "calls": load.calls,
         "calls_up": up,
@@ -152,7 +154,7 @@ async def _run(
         "cpu_ms_per_call_second_steady": round(1000 * steady["host"] / (load.calls * seconds), 3),
         "cpu_ms_per_call_end": round(1000 * ending["host"] / load.calls, 2),
         "cpu_cores": {name: round(used / seconds, 3) for name, used in steady.items()},
-        "cpu_cores_of_others": round(max(0.0, steady["machine"] - alone) / seconds, 3),
+        "cpu_cores_of_others": round((steady["machine"] - alone) / seconds, 3),
         "cpu_seconds_of_ramp": {name: round(used, 3) for name, used in ramp.items()},
         "set_up_ms": fig.spread(set_up_ms),
         "resident_kib_per_further_call": round(fig.slope(memory[1:] if load.calls >= 8 else memory), 1),

@@ -118,8 +118,11 @@ async def test_of_two_spoken_items_the_one_that_was_not_begun_is_deleted() -> No
 
 @pytest.mark.asyncio
 async def test_what_is_on_its_way_of_an_answer_that_was_stopped_is_not_heard() -> None:
-    # Asterisk hears the caller; the server knows nothing of it and sends on until it is told.
-    async with conversation(barge_in_source="asterisk", provider_options={"audio_pace": 2.0}) as (
+    # Asterisk hears the caller, and the server sends on until it is told, over a slow network.
+    slow = Quirks(cancel_delay_seconds=0.4)
+    async with conversation(
+        barge_in_source="asterisk", provider_options={"audio_pace": 2.0, "quirks": slow}
+    ) as (
         calls,
         caller,
     ):

@@ -13,5 +13,7 @@ class Quirks:
     """So many `session.update` get `audio/pcm` at 24 kHz, whatever they ask for (PatterAI/Patter#154)."""
     uncounted_ms: int = 0
     """A truncate finds so much less audio than was sent (pipecat-ai/pipecat#2106)."""
+    cancel_delay_seconds: float = 0.0
+    """A cancel takes effect so much later; audio comes meanwhile, as it does over a slow network."""
     preamble: str = ""
     """A sentence before each answer, as a spoken item of its own (as from `gpt-realtime-2` on)."""

@@ -281,7 +281,15 @@ class Session:
         response = self._response if wanted is None else self._responses.get(wanted)
         if response is None:
             raise RequestError("response_cancel_not_active", "Cancellation failed: no active response found")
-        response.cancel("client_cancelled")
+        if self.quirks.cancel_delay_seconds:
+            self.start(self._cancel_later(response))
+        else:
+            response.cancel("client_cancelled")
+
+    async def _cancel_later(self, response: Response) -> None:
+        await asyncio.sleep(self.quirks.cancel_delay_seconds)
+        if response is self._response:
+            response.cancel("client_cancelled")
 
     # The way out
 
