@@ -13,6 +13,7 @@ import asyncio
 import os
 import random
 import socket
+import ssl
 from base64 import b64decode, b64encode
 from collections import deque
 from contextlib import suppress
@@ -115,6 +116,7 @@ class Floor:
 
     def __init__(self, client: ari.AriClient, provider: str) -> None:
         self._ari, self._provider = client, urlsplit(provider)
+        self._tls = ssl.create_default_context() if self._provider.scheme == "https" else None
         self._ticker = Ticker()
         self._arrived: dict[str, asyncio.Event] = {}
         self._calls: set[asyncio.Task[None]] = set()
@@ -143,6 +145,7 @@ class Floor:
             lambda: Road(leg, self._ticker, there.netloc, f"{there.path}/realtime?model=floor"),
             there.hostname,
             there.port,
+            ssl=self._tls,
         )
         await road.ready
         road.say(b'{"type":"session.update","session":{"type":"realtime"}}')

@@ -23,6 +23,16 @@ from machine import machine
 from measuring import Load, Subject, measure
 from page import page
 
+LEFT = (
+    "model-arrivals",
+    "caller-arrivals",
+    "provider.json",
+    "callers.json",
+    "localhost.pem",
+    "localhost.cert",
+)
+"""What a load leaves in its folder that nobody needs afterwards."""
+
 
 async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All loads, one after the other."""
@@ -39,6 +49,7 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             speed=options.speed,
             frames_per_delta=options.frames_per_delta,
             interrupted=options.interrupted,
+            tls=options.tls,
             settings=dict(options.set),
         )
         for name in subjects:
@@ -50,7 +61,7 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     description["asterisk"] = results["offhook"][0]["asterisk"]
     how = {
         name: getattr(options, name)
-        for name in ("seconds", "rate", "asterisk", "barge_in", "speed", "frames_per_delta")
+        for name in ("seconds", "rate", "asterisk", "barge_in", "speed", "frames_per_delta", "tls")
     } | dict(options.set)
     return {"machine": description, "how": how, "results": results}
 
@@ -97,6 +108,7 @@ def main() -> int:
     parser.add_argument(
         "--interrupted", type=float, default=0.3, help="share of answers, four times (default %(default)s)"
     )
+    parser.add_argument("--tls", action="store_true", help="the model's server is reached over TLS")
     parser.add_argument(
         "--set",
         type=assignment,
@@ -115,7 +127,7 @@ def main() -> int:
         folder = options.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         result = asyncio.run(run(options, folder))
-        for name in ("model-arrivals", "caller-arrivals", "provider.json", "callers.json"):
+        for name in LEFT:
             (folder / name).unlink(missing_ok=True)
         (folder / "results.json").write_text(json.dumps(result, indent=2))
         (folder / "report.html").write_text(page(result))

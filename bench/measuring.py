@@ -18,6 +18,7 @@ import aiohttp
 
 import figures as fig
 from arrivals import Arrival, read_arrivals
+from certificate import certificate
 from machine import busy
 from processes import HERE, Program, cpu_seconds, program, resident_kib, script
 
@@ -60,6 +61,8 @@ class Load:
     """The share of the answers that is interrupted, in each quarter of the time."""
     speed: float = 1.0
     frames_per_delta: int = 1
+    tls: bool = False
+    """The Realtime API is reached over TLS, as the real one."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """More of the host's environment."""
 
@@ -82,7 +85,12 @@ class Watch:
 
 async def measure(load: Load, subject: Subject, folder: Path) -> Json:
     """Run one load; its figures."""
-    speech = ("--speed", load.speed, "--frames-per-delta", load.frames_per_delta)
+    speech: tuple[object, ...] = ("--speed", load.speed, "--frames-per-delta", load.frames_per_delta)
+    trust = {}
+    if load.tls:
+        made = certificate(folder)
+        speech += ("--certificate", made)
+        trust["SSL_CERT_FILE"] = str(made)
     tests = {"PYTHONPATH": os.pathsep.join([str(HERE.parent / "tests"), os.environ.get("PYTHONPATH", "")])}
     async with (
         program(*script("provider.py", *speech)) as provider,
@@ -95,6 +103,7 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
             "OPENAI_BASE_URL": (await provider.read())["base_url"],
             "BARGE_IN_SOURCE": load.barge_in,
             "PORT": str(_free_port()),
+            **trust,
             **load.settings,
         }
         command = HOST if subject == "offhook" else FLOOR

@@ -13,6 +13,7 @@ import asyncio
 import gc
 import json
 import random
+import ssl
 import time
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -282,11 +283,20 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description="A lean Realtime server for load.")
     parser.add_argument("--speed", type=float, default=1.0, help="of the audio; 1 is real time (default)")
     parser.add_argument("--frames-per-delta", type=int, default=1, help="of 20 ms each (default %(default)s)")
+    parser.add_argument("--certificate", type=Path, help="serve over TLS with this certificate and key")
     parser.add_argument("--answer-seconds", type=float, default=10.0, help="length (default %(default)s)")
-    provider = Provider(parser.parse_args())
-    server = await asyncio.get_running_loop().create_server(provider.session, "127.0.0.1", 0, backlog=1000)
+    options = parser.parse_args()
+    provider = Provider(options)
+    tls = None
+    if options.certificate is not None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(options.certificate)
+    server = await asyncio.get_running_loop().create_server(
+        provider.session, "127.0.0.1", 0, backlog=1000, ssl=tls
+    )
     port = server.sockets[0].getsockname()[1]
-    await serve_commands({"base_url": f"http://127.0.0.1:{port}/v1"}, provider.obey)
+    where = f"https://localhost:{port}/v1" if tls else f"http://127.0.0.1:{port}/v1"
+    await serve_commands({"base_url": where}, provider.obey)
     provider.ticker.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,33 @@ async def test_speech_over_the_answer_stops_it_and_the_model_is_told_what_was_he
     cut = wire(sweep(6.0))[: told_ms * 16 - PACKET_BYTES].strip(b"\0")
     assert cut in caller.pcm_heard(), "what was heard of it is its beginning, without a gap"
     validated(provider)
+
+
+@pytest.mark.asyncio
+async def test_between_two_answers_nothing_is_sent_and_the_callers_telephone_is_told_of_the_pause(
+    asterisk: Lab,
+) -> None:
+    async with (
+        SimulatedRealtime(recognizer=Ears(["one", "two"]), voice=Mouth(ANSWER_SECONDS)) as provider,
+        offhook_run(asterisk.environment, provider.url),
+        SipCaller(asterisk.sip_address, "7000") as caller,
+    ):
+        assert await caller.call() == 200
+        await listening(provider)
+        for _ in range(2):
+            await caller.play(SPEECH)
+            await caller.wait_heard(since=caller.speech_ended)
+            await caller.wait_quiet(1.0)
+        await caller.hang_up()
+    spoken = [packet for packet in caller.heard if packet.is_loud]
+    pauses = [(a, b) for a, b in pairwise(spoken) if b.at - a.at > 0.5]
+    ((last, first),) = pauses
+    assert not [packet for packet in caller.heard if last.at + 0.05 < packet.at < first.at - 0.05]
+    assert first.marker, "RFC 3551, section 4.1"
+    passed_ms = (first.timestamp - last.timestamp & 0xFFFFFFFF) / 8
+    assert abs(passed_ms - 1000 * (first.at - last.at)) < 25, "the timestamp tells how long the pause was"
+    assert first.ssrc == last.ssrc
+    assert caller.pcm_heard().count(ANSWER_HEARD) == 2
 
 
 @pytest.mark.asyncio

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from offhook.media import PCM24, PCMU, CallAudio, Pacer, RtpLeg, RtpPacket, build_rtp, parse_rtp
+from offhook.media.rtp import FLOOD
 
 
 def udp() -> socket.socket:
@@ -89,7 +90,7 @@ async def test_the_peers_audio_is_heard_in_order(line: Line) -> None:
     await until(lambda: len(line.numbers()) == 4)
     assert line.numbers() == [1, 2, 3, 4]
     assert line.leg.counts.received == 5
-    assert line.leg.jitter_counts.late == 1
+    assert (line.leg.jitter_counts.duplicates, line.leg.jitter_counts.reordered) == (1, 1)
 
 
 @pytest.mark.asyncio
@@ -107,6 +108,28 @@ async def test_a_stranger_is_not_heard_but_counted_and_named_once(
     assert f"port {stranger.address[1]} is ignored" in caplog.text
     assert str(line.peer.address[1]) in caplog.text
     assert caplog.records[0].__dict__["call_id"] == "call-1"
+
+
+@pytest.mark.asyncio
+async def test_a_flood_of_strangers_takes_no_word_of_the_peer(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    stranger = Peer()
+    line.connect()
+    for number in range(FLOOD):
+        stranger.socket.sendto(bytes(1000), line.leg.local_address)
+        await until(lambda: line.leg.counts.strangers > number)  # noqa: B023
+    for number in range(1, 101):
+        for _ in range(500):  # more than the system's buffer holds
+            stranger.socket.sendto(bytes(1000), line.leg.local_address)
+        line.peer.say(line.leg, number)
+    await until(lambda: len(line.numbers()) == 100)
+    assert line.numbers() == list(range(1, 101))
+    assert line.leg.counts.strangers == FLOOD
+    assert line.leg.send(bytes(160), 0), "the peer is spoken to as before"
+    await until(lambda: len(line.peer.hear()) == 1)
+    stranger.socket.close()
+    assert "the system drops what more they send" in caplog.text
 
 
 @pytest.mark.asyncio

@@ -27,6 +27,11 @@ def test_a_frame_carries_its_stamp() -> None:
     assert parse(frame(*stamp)[:STAMP_BYTES]) == stamp, "the beginning is enough"
 
 
+def test_a_stamp_survives_the_way_through_linear_audio() -> None:
+    for number in range(300):
+        assert 0x7F not in frame(number, 1, number << 7, number / 7), "the second zero of µ-law"
+
+
 def test_audio_of_others_has_no_stamp() -> None:
     for audio in (SILENCE, b"", frame(1, CALLER, 0, 0.0)[1:]):
         assert parse(audio) is None

@@ -16,6 +16,8 @@ from .packet import RtpNumbering, is_rtcp, parse_rtp
 log = logging.getLogger("offhook.media")
 
 _LARGEST_DATAGRAM = 2048
+FLOOD = 250
+"""So many datagrams from strangers are looked at; what comes after them the system drops before it is queued."""
 
 
 @dataclass(slots=True)
@@ -25,7 +27,7 @@ class RtpCounts:
     received: int = 0
     """RTP packets from the peer."""
     strangers: int = 0
-    """Datagrams from any other address, dropped."""
+    """Datagrams from any other address, dropped; a flood is not counted to its end (`FLOOD`)."""
     malformed: int = 0
     rtcp: int = 0
     """RTCP on the RTP port, ignored."""
@@ -70,6 +72,8 @@ class RtpLeg:
         self._timer_at = 0.0
         """When the timer is due; uvloop's handle of a time that is past cannot tell."""
         self._reading = False
+        self._shut_out = False
+        """The socket is connected: the system takes in nothing from strangers."""
         self._closed = False
         self._complained: set[str] = set()
 
@@ -120,7 +124,11 @@ class RtpLeg:
             self.counts.unsent += 1
             return False
         try:
-            self._socket.sendto(self._numbering.packet(frame, at_ms), self._remote)
+            packet = self._numbering.packet(frame, at_ms)
+            if self._shut_out:
+                self._socket.send(packet)
+            else:
+                self._socket.sendto(packet, self._remote)
         except OSError as error:
             # A full buffer, no route, or an ICMP error of an earlier packet: the call may well recover.
             self.counts.unsent += 1
@@ -174,6 +182,8 @@ class RtpLeg:
                 *source[:2],
                 *self._remote[:2],
             )
+            if counts.strangers >= FLOOD and not self._shut_out:
+                self._shut_strangers_out()
             return
         packet = parse_rtp(data)
         if packet is None:
@@ -184,6 +194,18 @@ class RtpLeg:
             counts.received += 1
             jitter.push(packet, self._loop.time())
             self._arm()
+
+    def _shut_strangers_out(self) -> None:
+        """A flood would fill the system's buffer, and the peer's packets would find no room there."""
+        try:
+            self._socket.connect(self._remote)
+        except OSError as error:
+            self._complain("flood", "strangers cannot be shut out: %s", error)
+        else:
+            self._shut_out = True
+            self._complain(
+                "flood", "%d datagrams from strangers: the system drops what more they send", FLOOD
+            )
 
     def _arm(self) -> None:
         """See to it that the window's deadline is kept.
