@@ -69,13 +69,14 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def line(name: str, figures: Mapping[str, Any]) -> str:
     """One load in two lines."""
     up, down, cores = figures["caller_to_model_ms"], figures["model_to_caller_ms"], figures["cpu_cores"]
+    turn, stop, told = (figures[key] for key in ("turn_own_time_ms", "silent_after_ms", "told_less_heard_ms"))
     return (
         f"{name:>8} {figures['calls']:4} calls  {figures['cpu_ms_per_call_second']:5.2f} ms CPU a call-second "
         f"(steady {figures['cpu_ms_per_call_second_steady']:5.2f})  up {up['p50']:5.2f}/{up['p99']:6.2f} ms  "
         f"down {down['p50']:5.2f}/{down['p99']:6.2f} ms  gap p99 {figures['gap_ms']['p99']:6.2f} "
         f"worst {figures['gap_ms']['worst']:6.2f}  bursts {figures['bursts']['frames']}\n"
-        f"{'':21}stop p99 {figures['silent_after_ms']['p99']:6.2f} of {figures['silent_after_ms']['count']}  "
-        f"told {figures['told_less_heard_ms']['least']:.0f} to {figures['told_less_heard_ms']['worst']:.0f} "
+        f"{'':21}own time of a turn {turn['p50']:.2f}/{turn['p99']:.2f} ms  "
+        f"stop p99 {stop['p99']:.2f} of {stop['count']}  told {told['least']:.0f} to {told['worst']:.0f} "
         f"of {figures['told']}  "
         f"{figures['resident_kib_per_further_call']:.0f} KiB a call  cores {cores}  "
         f"others {figures['cpu_cores_of_others']}  load {figures['load_average']}"

@@ -17,13 +17,16 @@ class Plot(NamedTuple):
 
     title: str
     unit: str
-    of: Callable[[Figures], float]
+    of: Callable[[Figures], float | None]
+    """None: it was not measured."""
 
 
-def _of(*keys: str) -> Callable[[Figures], float]:
-    def find(figures: Figures) -> float:
+def _of(*keys: str) -> Callable[[Figures], float | None]:
+    def find(figures: Figures) -> float | None:
         value: Any = figures
         for key in keys:
+            if value.get("count") == 0:
+                return None
             value = value[key]
         return float(value)
 
@@ -84,7 +87,7 @@ def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
     head = "".join(f"<th>{escape(name)}<br>{figures['calls']}</th>" for name, figures in loads)
     rows = "\n".join(
         f"<tr><td>{escape(plot.title)}, {escape(plot.unit)}</td>"
-        + "".join(f"<td>{plot.of(figures):.2f}</td>" for _, figures in loads)
+        + "".join(f"<td>{_shown(plot.of(figures))}</td>" for _, figures in loads)
         + "</tr>"
         for plot in (*PLOTS, *NOT_DRAWN)
     )
@@ -96,12 +99,21 @@ def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
     return f"<table><tr><th>calls</th>{head}</tr>\n{rows}</table>\n<ul>{noted}</ul>"
 
 
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
 def _noted(figures: Figures) -> list[str]:
     return [*figures["broken"], *(f"no CPU time left: {name}" for name in figures["full"])]
 
 
 def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:
-    points = {name: [(f["calls"], plot.of(f)) for f in loads] for name, loads in subjects.items()}
+    points = {
+        name: [(f["calls"], value) for f in loads if (value := plot.of(f)) is not None]
+        for name, loads in subjects.items()
+    }
+    if not any(points.values()):
+        return ""
     most_calls = max((x for line in points.values() for x, _ in line), default=1)
     values = [0.0, *(y for line in points.values() for _, y in line)]
     low, high = min(values) * 1.1, max(values) * 1.1

@@ -136,3 +136,20 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
     assert "cores 2" in html
     assert "audio is lost" in html
     assert "no CPU time left: host" in html
+
+
+def test_the_page_leaves_out_what_was_not_measured() -> None:
+    some = {"count": 5, **dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)}
+    spreads = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "turn_own_time_ms")
+    figures = {
+        **dict.fromkeys(("calls", "cpu_ms_per_call_second", "resident_kib_per_further_call"), 2),
+        "bursts": {"frames": 0, "worst": 1},
+        "silent_after_ms": {"count": 0, "p99": 0},
+        "broken": [],
+        "full": [],
+        **dict.fromkeys(("load_average", "cpu_cores_of_others"), 1),
+        **dict.fromkeys(spreads, some),
+    }
+    html = page({"machine": {}, "how": {}, "results": {"offhook": [figures]}})
+    assert html.count("<svg") == len(PLOTS) - 1
+    assert "<td>–</td>" in html
