@@ -52,6 +52,8 @@ PLOTS = (
 
 
 NOT_DRAWN = (
+    Plot("Told to the model less what was heard, least", "ms", _of("told_less_heard_ms", "least")),
+    Plot("Told to the model less what was heard, most", "ms", _of("told_less_heard_ms", "worst")),
     Plot("Load average", "", _of("load_average")),
     Plot("CPU cores that other programs used", "", _of("cpu_cores_of_others")),
 )
@@ -86,7 +88,7 @@ def _table(subjects: Mapping[str, Sequence[Figures]]) -> str:
     loads = [(name, figures) for name, found in subjects.items() for figures in found]
     head = "".join(f"<th>{escape(name)}<br>{figures['calls']}</th>" for name, figures in loads)
     rows = "\n".join(
-        f"<tr><td>{escape(plot.title)}, {escape(plot.unit)}</td>"
+        f"<tr><td>{escape(', '.join(filter(None, (plot.title, plot.unit))))}</td>"
         + "".join(f"<td>{_shown(plot.of(figures))}</td>" for _, figures in loads)
         + "</tr>"
         for plot in (*PLOTS, *NOT_DRAWN)
@@ -131,7 +133,7 @@ def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:
         _, y = place(0, value)
         drawn.append(f'<line x1="{LEFT}" x2="{WIDTH - 12}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ddd"/>')
         drawn.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-    for colour, (name, line) in zip(COLOURS, points.items(), strict=False):
+    for number, (colour, (name, line)) in enumerate(zip(COLOURS, points.items(), strict=False)):
         path = " ".join("{:.1f},{:.1f}".format(*place(x, y)) for x, y in line)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for x, y in line:
@@ -140,8 +142,9 @@ def _plot(plot: Plot, subjects: Mapping[str, Sequence[Figures]]) -> str:
             drawn.append(f'<text x="{px:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{x}</text>')
         if line:
             px, py = place(*line[-1])
+            py += 15 if number else -7  # lines that meet keep their names apart
             drawn.append(
-                f'<text x="{px - 4:.1f}" y="{py - 7:.1f}" text-anchor="end" fill="{colour}">{escape(name)}</text>'
+                f'<text x="{px - 4:.1f}" y="{py:.1f}" text-anchor="end" style="fill: {colour}">{escape(name)}</text>'
             )
     drawn.append(f'<text x="{(LEFT + WIDTH) / 2:.0f}" y="{HEIGHT - 4}" text-anchor="middle">calls</text>')
     return (

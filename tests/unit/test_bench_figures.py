@@ -122,6 +122,7 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
         "cpu_ms_per_call_second": 2.5,
         "resident_kib_per_further_call": 80,
         "bursts": {"frames": 0, "worst": 1},
+        "told_less_heard_ms": {"count": 1, "least": -20, "worst": 0},
         "turn_own_time_ms": some,
         "broken": ["audio is lost"],
         "full": ["host"],
@@ -134,6 +135,7 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
     assert html.count("<svg") == len(PLOTS)
     assert html.count("<td>1.50</td>") >= 2 * len(spreads)
     assert "cores 2" in html
+    assert "<td>-20.00</td>" in html
     assert "audio is lost" in html
     assert "no CPU time left: host" in html
 
@@ -144,6 +146,7 @@ def test_the_page_leaves_out_what_was_not_measured() -> None:
     figures = {
         **dict.fromkeys(("calls", "cpu_ms_per_call_second", "resident_kib_per_further_call"), 2),
         "bursts": {"frames": 0, "worst": 1},
+        "told_less_heard_ms": {"count": 1, "least": -20, "worst": 0},
         "silent_after_ms": {"count": 0, "p99": 0},
         "broken": [],
         "full": [],
