@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import machine
-from measuring import Load, Subject, measure
+from measuring import Load, NotStarted, Subject, measure
 from page import page
 
 LEFT = (
@@ -93,9 +93,16 @@ def assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def count(text: str) -> int:
+    """A number of calls."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of calls; allowed is 1 or more")
+    return int(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="The host under load: CPU time, memory, delays.")
-    parser.add_argument("--calls", type=int, nargs="+", default=[1, 20, 60, 100], metavar="N")
+    parser.add_argument("--calls", type=count, nargs="+", default=[1, 20, 60, 100], metavar="N")
     parser.add_argument("--seconds", type=float, default=20.0, help="of talking (default %(default)s)")
     parser.add_argument("--rate", type=float, default=10.0, help="new calls a second (default %(default)s)")
     parser.add_argument("--asterisk", choices=["simulated", "real"], default="simulated")
@@ -127,7 +134,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="offhook-load-") as scratch:
         folder = options.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        result = asyncio.run(run(options, folder))
+        try:
+            result = asyncio.run(run(options, folder))
+        except NotStarted as error:
+            print(f"load.py: {error}", file=sys.stderr)
+            return 1
         for name in LEFT:
             (folder / name).unlink(missing_ok=True)
         (folder / "results.json").write_text(json.dumps(result, indent=2))

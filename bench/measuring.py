@@ -67,6 +67,10 @@ class Load:
     """More of the host's environment."""
 
 
+class NotStarted(Exception):
+    """The host does not take calls; the message has what it said."""
+
+
 class Watch:
     """CPU time of some processes, and of the machine, since the last look."""
 
@@ -112,7 +116,7 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
             pids = {"host": host.pid, "callers": callers.pid, "provider": provider.pid}
             if "asterisk_pid" in where:
                 pids["asterisk"] = where["asterisk_pid"]
-            async with _console(environment["PORT"], host) if subject == "offhook" else _nothing():
+            async with _console(environment["PORT"], host, log) if subject == "offhook" else _nothing():
                 found = await _run(load, host, callers, provider, Watch(pids), folder)
         found["asterisk"] = where.get("asterisk", "simulated")
         found["log_lines"] = len(log.read_text().splitlines())
@@ -249,14 +253,14 @@ def _between(arrivals: Sequence[Arrival], since: float, until: float) -> list[Ar
 
 
 @asynccontextmanager
-async def _console(port: str, host: Program) -> AsyncIterator[None]:
+async def _console(port: str, host: Program, log: Path) -> AsyncIterator[None]:
     """Wait until the host takes calls, and watch its console as a browser would."""
     url = f"http://127.0.0.1:{port}"
     async with aiohttp.ClientSession() as http:
         deadline = time.monotonic() + START_SECONDS
         while not await _ready(http, url):
             if not host.running or time.monotonic() > deadline:
-                raise RuntimeError("the host did not start; its log is in the folder of the results")
+                raise NotStarted(_said(log))
             await asyncio.sleep(0.1)
         async with http.ws_connect(f"{url}/logs", max_msg_size=0) as feed:
             watching = asyncio.create_task(_read(feed))
@@ -265,6 +269,10 @@ async def _console(port: str, host: Program) -> AsyncIterator[None]:
             finally:
                 watching.cancel()
                 await asyncio.wait([watching])
+
+
+def _said(log: Path) -> str:
+    return f"offhook run did not start: {log.read_text().strip() or 'it said nothing'}"
 
 
 async def _ready(http: aiohttp.ClientSession, url: str) -> bool:

@@ -8,7 +8,7 @@ from offhook.realtime.health import STALL_BYTES, Health
 def test_a_peer_that_speaks_is_well() -> None:
     health = Health(0.0)
     for second in range(600):
-        health.received(second)
+        health.last_received = second
         assert health.check(second + 0.9, 0) == "well"
 
 
@@ -26,14 +26,14 @@ def test_a_peer_that_answers_the_ping_stays() -> None:
         found = health.check(second, 0)
         assert found in ("well", "ping")
         if found == "ping":
-            health.received(second + 0.1)
+            health.last_received = second + 0.1
 
 
 def test_a_backlog_that_lasts_is_a_stall() -> None:
     health = Health(0.0)
     found = []
     for second in range(1, 13):
-        health.received(second)
+        health.last_received = second
         found.append(health.check(second, STALL_BYTES + 1))
     assert found == ["well"] * 10 + ["stalled"] * 2
 
@@ -41,6 +41,6 @@ def test_a_backlog_that_lasts_is_a_stall() -> None:
 def test_a_backlog_that_drains_is_none() -> None:
     health = Health(0.0)
     for second in range(1, 100):
-        health.received(second)
+        health.last_received = second
         waiting = STALL_BYTES if second % 9 == 0 else 10 * STALL_BYTES
         assert health.check(second, waiting) == "well"

@@ -35,6 +35,10 @@ MESSAGE_LIMIT: Final = 256 * 1024
 """Bytes of one request over the WebSocket."""
 HEARTBEAT_SECONDS: Final = 20.0
 """A WebSocket whose peer answers no ping within half of this is closed."""
+ROUND_SECONDS: Final = 0.05
+"""Events that come so soon after one that was sent go out together."""
+ROUND_LIMIT: Final = 100
+"""So many at a time, so that calls have their turn."""
 CLOSE_SECONDS: Final = 2.0
 """How long `close` waits for requests under way."""
 
@@ -228,9 +232,16 @@ class ConsoleApp:
 
 
 async def _send_events(socket: web.WebSocketResponse, subscriber: Subscriber) -> None:
+    """Send in rounds what comes in plenty: a write for each event would cost more than the event itself."""
     with suppress(ConnectionError):
         while True:
             await socket.send_str(await subscriber.next())
+            await asyncio.sleep(ROUND_SECONDS)
+            for _ in range(ROUND_LIMIT):
+                text = subscriber.take()
+                if text is None:
+                    break
+                await socket.send_str(text)
 
 
 def _why_not(error: OSError, ip: str, port: int) -> str:

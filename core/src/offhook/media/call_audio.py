@@ -97,8 +97,8 @@ class CallAudio:
         if self._closed:
             return Added.STALE
         added = self.playout.add(response_id, item_id, audio)
-        if added is Added.STARTED or added is Added.QUEUED:
-            self._pace()
+        if not self._held:
+            self._pacer.add(self.playout)
         return added
 
     def finish(self, item_id: str) -> None:

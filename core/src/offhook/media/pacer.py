@@ -165,7 +165,7 @@ class Pacer:
         """`source` has frames to send: the first goes out at once, unless the one before has only just left. It
         leaves by itself when it has none, and is to be added again when it has.
         """
-        if self._closed or source in self._quarters or not source.ready:
+        if not source.ready or source in self._quarters or self._closed:
             return
         now = self._loop.time()
         now_ms, due_ms = self._quarters.clock_ms(now), source.due_ms

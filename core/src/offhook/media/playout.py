@@ -48,6 +48,8 @@ class _Item:
 
     def take(self, size: int) -> bytes:
         """Take the next `size` bytes, or what there is."""
+        if not self._offset and self._chunks and len(self._chunks[0]) == size:
+            return self._chunks.popleft()
         taken = b""
         while self._chunks:
             first, start = self._chunks[0], self._offset
@@ -197,8 +199,9 @@ class Playout:
                 item.sent += size
                 self._queued_bytes -= size
                 self._played_bytes += size
-                item.finished = over
-                self._report_if_played(item)
+                if over:
+                    item.finished = True
+                    self._report_if_played(item)
                 return True
             if not over:
                 return False

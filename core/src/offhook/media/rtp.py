@@ -193,7 +193,8 @@ class RtpLeg:
         else:
             counts.received += 1
             jitter.push(packet, self._loop.time())
-            self._arm()
+            if self._timer is None or jitter.holding:
+                self._arm()
 
     def _shut_strangers_out(self) -> None:
         """A flood would fill the system's buffer, and the peer's packets would find no room there."""

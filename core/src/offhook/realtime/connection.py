@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         if problem is None:
             self._open = True
             self._frames = FrameSplitter(LARGEST_MESSAGE)
-            self._health.received(self._loop.time())
+            self._health.last_received = self._loop.time()
             self._timer = self._loop.call_later(self._health.check_seconds, self._check)
             if not self._opened.done():
                 self._opened.set_result(None)
@@ -230,7 +230,7 @@ class Connection(asyncio.Protocol):
     # Receiving
 
     def data_received(self, data: bytes) -> None:
-        self._health.received(self._loop.time())
+        self._health.last_received = self._loop.time()
         if self._frames is None:
             data = self._shake_hands(data)
         if self._frames is not None:

@@ -19,9 +19,10 @@ STALL_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Health:
-    """Call `received` at every sign of life and `check` every `check_seconds`. All times in seconds."""
+    """Set `last_received` at every sign of life, and call `check` every `check_seconds`. All times in seconds."""
 
     last_received: float
+    """When bytes came from the peer, whatever they were."""
     ping_seconds: float = PING_SECONDS
     dead_seconds: float = DEAD_SECONDS
     stall_bytes: int = STALL_BYTES
@@ -29,10 +30,6 @@ class Health:
     check_seconds: float = CHECK_SECONDS
     _last_ping: float = float("-inf")
     _backlog_since: float | None = None
-
-    def received(self, now: float) -> None:
-        """Bytes came from the peer, whatever they were."""
-        self.last_received = now
 
     def check(self, now: float, waiting_bytes: int) -> Literal["well", "ping", "dead", "stalled"]:
         """What to do now; `waiting_bytes` is what the transport has not handed to the network yet."""

@@ -316,16 +316,14 @@ class CallRunner:
     def _answer_audio(self, response_id: str, item_id: str, audio: bytes) -> None:
         if self._audio is None:
             return
-        match self._audio.add(response_id, item_id, audio):
-            case Added.STARTED:
-                self.post(ev.AnswerAudioStarted(response_id, item_id))
-            case Added.FULL:
-                log.warning(
-                    "an answer is too long to be queued; its rest is dropped",
-                    extra={"call_id": self.info.call_id},
-                )
-            case _:
-                pass
+        added = self._audio.add(response_id, item_id, audio)
+        if added is Added.STARTED:
+            self.post(ev.AnswerAudioStarted(response_id, item_id))
+        elif added is Added.FULL:
+            log.warning(
+                "an answer is too long to be queued; its rest is dropped",
+                extra={"call_id": self.info.call_id},
+            )
 
     def _answer_audio_done(self, item_id: str) -> None:
         if self._audio is not None:
