@@ -17,6 +17,7 @@ import json
 import random
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,10 +102,14 @@ async def simulated() -> None:
 
 async def real(folder: Path) -> None:
     # The tests' means; only there with the sources.
-    from asterisk.lab import Lab
+    from asterisk.lab import Lab, LabError
     from sip_calls import SipCalls
 
-    with Lab(folder) as asterisk:
+    with ExitStack() as running:
+        try:
+            asterisk = running.enter_context(Lab(folder))
+        except LabError as error:
+            raise SystemExit(f"callers.py: {error}") from None
         phones = Phones()
         calls = SipCalls(asterisk.sip_address, phones)
         await calls.start()

@@ -12,16 +12,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import resource
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from machine import machine
 from measuring import Load, NotStarted, Subject, measure
 from page import page
+from processes import ProgramEnded
 
 LEFT = (
     "model-arrivals",
@@ -94,27 +96,49 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def count(text: str) -> int:
-    """A number of calls."""
+    """A whole number, at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of calls; allowed is 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed is a whole number from 1 on")
     return int(text)
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """A number between two."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed is {least:g} to {most:g}")
+        return value
+
+    return parse
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The host under load: CPU time, memory, delays.")
     parser.add_argument("--calls", type=count, nargs="+", default=[1, 20, 60, 100], metavar="N")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of talking (default %(default)s)")
-    parser.add_argument("--rate", type=float, default=10.0, help="new calls a second (default %(default)s)")
+    parser.add_argument(
+        "--seconds", type=number(1, 86_400), default=20.0, help="of talking (default %(default)s)"
+    )
+    parser.add_argument(
+        "--rate", type=number(0.1, 1000), default=10.0, help="new calls a second (default %(default)s)"
+    )
     parser.add_argument("--asterisk", choices=["simulated", "real"], default="simulated")
     parser.add_argument(
         "--barge-in", choices=["provider", "asterisk"], default="provider", help="who notices"
     )
     parser.add_argument(
-        "--speed", type=float, default=1.0, help="of the model's audio; 1 is real time (default)"
+        "--speed", type=number(0.1, 100), default=1.0, help="of the model's audio; 1 is real time (default)"
     )
-    parser.add_argument("--frames-per-delta", type=int, default=1, help="20 ms each (default %(default)s)")
+    parser.add_argument("--frames-per-delta", type=count, default=1, help="20 ms each (default %(default)s)")
     parser.add_argument(
-        "--interrupted", type=float, default=0.3, help="share of answers, four times (default %(default)s)"
+        "--interrupted",
+        type=number(0, 1),
+        default=0.3,
+        help="share of answers, four times (default %(default)s)",
     )
     parser.add_argument("--tls", action="store_true", help="the model's server is reached over TLS")
     parser.add_argument(
@@ -133,12 +157,17 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory(prefix="offhook-load-") as scratch:
         folder = options.out or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--out {folder} cannot be a folder: {error.strerror}")
         try:
             result = asyncio.run(run(options, folder))
-        except NotStarted as error:
+        except (NotStarted, ProgramEnded) as error:
             print(f"load.py: {error}", file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            return 130
         for name in LEFT:
             (folder / name).unlink(missing_ok=True)
         (folder / "results.json").write_text(json.dumps(result, indent=2))

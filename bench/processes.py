@@ -28,11 +28,16 @@ def resident_kib(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB
 
 
+class ProgramEnded(Exception):
+    """A program has ended though it was still needed; it said why to stderr."""
+
+
 class Program:
     """A program that runs: what it costs, and what it answers to a line of JSON."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self._process = process
+        self._name = name
         self.pid = process.pid
 
     async def ask(self, **command: Any) -> Any:
@@ -42,11 +47,11 @@ class Program:
         return await self.read()
 
     async def read(self) -> Any:
-        """Its next line."""
+        """Its next line. Raises ProgramEnded."""
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a program of the benchmark has ended: {await self._process.wait()}")
+            raise ProgramEnded(f"{self._name} has ended with status {await self._process.wait()}")
         return json.loads(line)
 
     @property
@@ -67,9 +72,10 @@ async def program(
         stderr=errors,
         env={**os.environ, **(environment or {})},
         limit=2**26,
+        start_new_session=True,  # Ctrl-C is for the one who started them, and who ends them
     )
     try:
-        yield Program(process)
+        yield Program(process, " ".join(Path(word).name for word in command[:2]))
     finally:
         assert process.stdin is not None
         process.stdin.close()  # those that take commands end by this
