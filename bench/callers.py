@@ -89,7 +89,8 @@ class Callers:
 
     def _dump(self, folder: Path) -> None:
         self._phones.heard.write(folder / "caller-arrivals")
-        noted = {"talked": self._phones.talked, "late_ms": self._phones.ticker.late_ms}
+        phones = self._phones
+        noted = {"talked": phones.talked, "noticed": phones.noticed, "late_ms": phones.ticker.late_ms}
         (folder / "callers.json").write_text(json.dumps(noted))
 
 
@@ -104,6 +105,7 @@ async def real(folder: Path) -> None:
     # The tests' means; only there with the sources.
     from asterisk.lab import Lab, LabError
     from sip_calls import SipCalls
+    from talking import noted_talking
 
     with ExitStack() as running:
         try:
@@ -118,7 +120,8 @@ async def real(folder: Path) -> None:
             "asterisk_pid": asterisk.pid,
             "asterisk": asterisk.cli("core show version").partition(" built")[0].strip(),
         }
-        await serve_commands(where, Callers(calls, phones).obey)
+        async with noted_talking(asterisk.environment, phones.noticed):
+            await serve_commands(where, Callers(calls, phones).obey)
 
 
 def main() -> None:

@@ -199,6 +199,8 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
     else:
         stopped = fig.spoken_at([(call, at) for call, at in callers["talked"]], every)
     stopped = {key: at for key, at in stopped.items() if since <= at < until}
+    noticed = fig.spoken_at([(call, at) for call, at in callers["noticed"]], every)
+    noticed = {key: at for key, at in noticed.items() if key in stopped}
     told = {(call, stream): ms for call, stream, ms in provider["told"] if (call, stream) in stopped}
     gaps = fig.gaps_ms(down)
     return {
@@ -216,6 +218,7 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
         "bursts": fig.bursts(down),
         # In real time the model falls silent by itself when it is interrupted: that proves nothing of the host.
         "silent_after_ms": fig.spread(fig.after_ms(stopped, every) if load.speed > 1 else ()),
+        "silent_after_noticed_ms": fig.spread(fig.after_ms(noticed, every) if load.speed > 1 else ()),
         "told": len(told),
         "told_less_heard_ms": fig.spread(fig.told_less_heard_ms(told, every)),
         "load_late_ms": {

@@ -52,6 +52,7 @@ PLOTS = (
 
 
 NOT_DRAWN = (
+    Plot("Last frame after ChannelTalkingStarted, p99", "ms", _of("silent_after_noticed_ms", "p99")),
     Plot("Told to the model less what was heard, least", "ms", _of("told_less_heard_ms", "least")),
     Plot("Told to the model less what was heard, most", "ms", _of("told_less_heard_ms", "worst")),
     Plot("Load average", "", _of("load_average")),

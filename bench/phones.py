@@ -30,6 +30,8 @@ class Phones:
         self.heard = ArrivalLog()
         self.talked: list[tuple[int, float]] = []
         """Call and time at which a caller who had been quiet began to talk."""
+        self.noticed: list[tuple[int, float]] = []
+        """Call and time at which Asterisk said so."""
 
 
 class Phone:

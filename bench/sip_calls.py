@@ -18,6 +18,8 @@ REPEAT_SECONDS: Final = 0.5
 SET_UP_SECONDS: Final = 20.0
 END_SECONDS: Final = 5.0
 EXTENSION: Final = "7000"
+FIRST_NUMBER: Final = 1000
+"""Of the first caller."""
 
 
 class Dialog:
@@ -27,7 +29,7 @@ class Dialog:
         self.phone = phone
         self.id = f"bench-{number}-{random.getrandbits(48):012x}"
         self.tag = f"{random.getrandbits(32):08x}"
-        self.user = str(1000 + number)
+        self.user = str(FIRST_NUMBER + number)
         self.dialled = f"sip:{EXTENSION}@{server[0]}:{server[1]}"
         self.target = self.dialled
         self.to_tag = ""
