@@ -16,6 +16,8 @@ from .packet import RtpNumbering, is_rtcp, parse_rtp
 log = logging.getLogger("offhook.media")
 
 _LARGEST_DATAGRAM = 2048
+_WAITING = 256
+"""More than the system's buffer holds of one call's packets."""
 FLOOD = 250
 """So many datagrams from strangers are looked at; what comes after them the system drops before it is queued."""
 
@@ -163,17 +165,17 @@ class RtpLeg:
             self._timer.cancel()
             self._timer = None
 
-    def _read(self) -> None:
-        """Take one packet. The loop calls again while there are more: that is fairer than a burst of one
-        call, and spares the vain look after each packet, which costs more than the packet.
+    def _read(self) -> bool:
+        """Take one packet; False if there is none. The loop calls again while there are more: that is fairer than a
+        burst of one call, and spares the vain look after each packet, which costs more than the packet.
         """
         jitter, counts = self._jitter, self.counts
         if jitter is None:
-            return
+            return False
         try:
             data, source = self._socket.recvfrom(_LARGEST_DATAGRAM)
         except OSError:
-            return  # nothing there after all, or an ICMP error of an earlier packet of ours
+            return False  # nothing there after all, or an ICMP error of an earlier packet of ours
         if source != self._remote:
             counts.strangers += 1
             self._complain(
@@ -184,7 +186,7 @@ class RtpLeg:
             )
             if counts.strangers >= FLOOD and not self._shut_out:
                 self._shut_strangers_out()
-            return
+            return True
         packet = parse_rtp(data)
         if packet is None:
             counts.malformed += 1
@@ -195,6 +197,7 @@ class RtpLeg:
             jitter.push(packet, self._loop.time())
             if self._timer is None or jitter.holding:
                 self._arm()
+        return True
 
     def _shut_strangers_out(self) -> None:
         """A flood would fill the system's buffer, and the peer's packets would find no room there."""
@@ -228,6 +231,10 @@ class RtpLeg:
 
     def _expire(self) -> None:
         self._timer = None
+        # After a stall of ours the packets are there, and only wait to be read: that is no pause of the caller.
+        for _ in range(_WAITING):
+            if not self._read():
+                break
         if self._jitter is not None:
             self._jitter.expire(self._loop.time())
             self._arm()
