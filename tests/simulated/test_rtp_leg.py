@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from fake_loop import FakeLoop
 from offhook.media import PCM24, PCMU, CallAudio, Pacer, RtpLeg, RtpPacket, build_rtp, parse_rtp
 from offhook.media.rtp import FLOOD
 
@@ -171,35 +170,6 @@ async def test_a_lost_packet_is_given_up_though_nothing_more_comes(line: Line) -
     line.peer.say(line.leg, 1, 3)
     await until(lambda: len(line.heard) >= 3)
     assert line.heard[:3] == [b"\x01" * 160, b"\xff" * 160, b"\x03" * 160]
-
-
-class Stalled(FakeLoop):
-    """An event loop that was held up: its timers come before it has looked at its sockets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: Callable[[], object] = lambda: None
-
-    def add_reader(self, _: socket.socket, call: Callable[[], object]) -> None:
-        self.read = call
-
-    def remove_reader(self, _: socket.socket) -> None:
-        self.read = lambda: None
-
-
-def test_a_stall_of_the_host_is_no_pause_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
-    loop = Stalled()
-    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
-    line = Line()
-    line.connect()
-    line.peer.say(line.leg, 1)
-    loop.read()
-    line.peer.say(line.leg, *range(2, 26))
-    loop.run_until(loop.now + 0.5)
-    assert [piece[0] for piece in line.heard] == list(range(1, 26))
-    assert line.leg.jitter_counts.filled_ms == 0
-    line.leg.close()
-    line.peer.socket.close()
 
 
 @pytest.mark.asyncio

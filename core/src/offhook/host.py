@@ -35,6 +35,7 @@ from offhook.runner.call_settings import with_known_modes
 from offhook.secrets import Secrets, Vault
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
 from offhook.telemetry.metrics import CONTENT_TYPE, HostMetrics
+from offhook.telemetry.stalls import Stalls
 
 log = logging.getLogger("offhook.host")
 
@@ -141,8 +142,11 @@ class Host:
         ports.release(ports.acquire())
         pacer = Pacer()
         opened.callback(pacer.close)
-        self._media.opened(pacer)
-        opened.callback(self._media.closed, pacer)
+        stalls = Stalls()
+        opened.callback(stalls.close)
+        for part in (pacer, stalls):
+            self._media.opened(part)
+            opened.callback(self._media.closed, part)
         await opened.enter_async_context(self._ari)
         self._equipment = Equipment(self._ari, self._arrivals, ports, self._media, pacer, self.hooks)
         self._reception.open(self._equipment)

@@ -32,6 +32,8 @@ MEDIA: Final = (
     ("answer_underrun_ms", "underrun_ms", "Length of these pauses in milliseconds."),
     ("answer_stale_ms", "stale_ms", "Audio of answers that had been stopped, dropped, in milliseconds."),
     ("caller_overflow_ms", "overflowed_ms", "Caller's audio that VAD_BUFFER_SECONDS had no room for."),
+    ("loop_stalls", "loop_stalls", "Times that the event loop was held up for more than 20 ms: overload."),
+    ("loop_stalled_ms", "loop_stalled_ms", "How long it was held up these times, in milliseconds."),
     ("playout_late_ticks", "late_ticks", "Ticks of the playout's clock more than 5 ms late: overload."),
     ("playout_skipped_ms", "skipped_ms", "Time that the playout's clock could not catch up after a stall."),
 )
