@@ -36,11 +36,13 @@ LEFT = (
 """What a load leaves in its folder that nobody needs afterwards."""
 
 
-async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All loads, one after the other."""
+async def run(options: argparse.Namespace, folder: Path) -> None:
+    """All loads, one after the other; after each the report has one more."""
     subjects: list[Subject] = ["offhook", "floor"] if options.floor else ["offhook"]
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in subjects}
     description = machine()
+    names = ("seconds", "rate", "asterisk", "barge_in", "interrupted", "speed", "frames_per_delta", "tls")
+    how = {name: getattr(options, name) for name in names} | dict(options.set)
     for calls in options.calls:
         load = Load(
             calls,
@@ -58,14 +60,16 @@ async def run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             figures = await measure(load, name, folder)
             results[name].append(figures)
             print(line(name, figures), flush=True)
+            description["asterisk"] = figures["asterisk"]
+            report(folder, {"machine": description, "how": how, "results": results})
         if options.until_broken and results["offhook"][-1]["broken"]:
             break
-    description["asterisk"] = results["offhook"][0]["asterisk"]
-    how = {
-        name: getattr(options, name)
-        for name in ("seconds", "rate", "asterisk", "barge_in", "speed", "frames_per_delta", "tls")
-    } | dict(options.set)
-    return {"machine": description, "how": how, "results": results}
+
+
+def report(folder: Path, result: Mapping[str, Any]) -> None:
+    """Write what there is so far."""
+    (folder / "results.json").write_text(json.dumps(result, indent=2))
+    (folder / "report.html").write_text(page(result))
 
 
 def line(name: str, figures: Mapping[str, Any]) -> str:
@@ -78,8 +82,8 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
         f"down {down['p50']:5.2f}/{down['p99']:6.2f} ms  gap p99 {figures['gap_ms']['p99']:6.2f} "
         f"worst {figures['gap_ms']['worst']:6.2f}  bursts {figures['bursts']['frames']}\n"
         f"{'':21}own time of a turn {turn['p50']:.2f}/{turn['p99']:.2f} ms  "
-        f"stop p99 {stop['p99']:.2f} of {stop['count']}  told {told['least']:.0f} to {told['worst']:.0f} "
-        f"of {figures['told']}  "
+        + (f"stop p99 {stop['p99']:.2f} of {stop['count']}  " if stop["count"] else "")
+        + f"told {told['least']:.0f} to {told['worst']:.0f} of {figures['told']}  "
         f"{figures['resident_kib_per_further_call']:.0f} KiB a call  cores {cores}  "
         f"others {figures['cpu_cores_of_others']}  load {figures['load_average']}"
         + "".join(f"\n{'':21}BROKEN: {what}" for what in figures["broken"])
@@ -162,16 +166,15 @@ def main() -> int:
         except OSError as error:
             parser.error(f"--out {folder} cannot be a folder: {error.strerror}")
         try:
-            result = asyncio.run(run(options, folder))
+            asyncio.run(run(options, folder))
         except (NotStarted, ProgramEnded) as error:
             print(f"load.py: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130
-        for name in LEFT:
-            (folder / name).unlink(missing_ok=True)
-        (folder / "results.json").write_text(json.dumps(result, indent=2))
-        (folder / "report.html").write_text(page(result))
+        finally:
+            for name in LEFT:
+                (folder / name).unlink(missing_ok=True)
     if options.out:
         print(f"written: {options.out / 'report.html'}")
     return 0

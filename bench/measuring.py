@@ -178,7 +178,7 @@ async def _run(
         "load_average": round(os.getloadavg()[0], 2),
     }
     found = costs | timings(folder, load, since=since, until=until)
-    return found | {"broken": broken(found), "full": full(found)}
+    return found | {"broken": broken(found, real_time=load.speed == 1), "full": full(found)}
 
 
 async def _interrupt(load: Load, callers: Program, provider: Program) -> int:
@@ -228,16 +228,18 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
     }
 
 
-def broken(found: Mapping[str, Any]) -> list[str]:
-    """What a caller would notice of this load; empty if nothing."""
+def broken(found: Mapping[str, Any], *, real_time: bool) -> list[str]:
+    """What a caller would notice of this load; empty if nothing. real_time: the model speaks no faster than it is
+    heard, so that its frames have nothing to wait for."""
+    up, down = found["caller_to_model_ms"], found["model_to_caller_ms"]
     noticed = {
+        "nothing is heard": not (up["count"] and down["count"]),
+        "1 % of the model's frames comes more than 100 ms late": real_time and down["p99"] > 100,
         "calls do not come up": found["calls_up"] < found["calls"] or not found["host_running"],
-        "audio of callers is lost": found["caller_frames_lost"]
-        > 0.001 * found["caller_to_model_ms"]["count"],
-        "audio of the model is lost": found["model_frames_lost"]
-        > 0.001 * found["model_to_caller_ms"]["count"],
+        "audio of callers is lost": found["caller_frames_lost"] > 0.001 * up["count"],
+        "audio of the model is lost": found["model_frames_lost"] > 0.001 * down["count"],
         "1 % of the gaps is longer than two frames": found["gap_ms"]["p99"] > 40,
-        "1 % of the callers' frames comes more than 100 ms late": found["caller_to_model_ms"]["p99"] > 100,
+        "1 % of the callers' frames comes more than 100 ms late": up["p99"] > 100,
     }
     return [what for what, is_so in noticed.items() if is_so]
 
