@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -338,13 +339,13 @@ async def test_no_secret_is_among_the_settings_that_are_shown() -> None:
 
 @pytest.mark.asyncio
 async def test_the_callers_audio_goes_out_in_messages_of_the_length_that_is_set() -> None:
-    appended: dict[str, set[int]] = {}
+    appended: dict[str, Counter[int]] = {}
 
     class Sizes:
         @hookimpl
         def realtime_event(self, call_id: str, direction: str, message: Mapping[str, Any]) -> None:
             if message["type"] == "input_audio_buffer.append":
-                appended.setdefault(call_id, set()).add(message["audio"])
+                appended.setdefault(call_id, Counter())[message["audio"]] += 1
 
     async with bench(hooks=with_plugin(Sizes()), recognition_activation_mode="IMMEDIATE") as calls:
         for frame_ms in ("60", "20"):
@@ -354,6 +355,6 @@ async def test_the_callers_audio_goes_out_in_messages_of_the_length_that_is_set(
             await caller.hangup()
             await calls.over()
     long, short = appended.values()
-    assert 480 in long
-    assert 160 not in long
-    assert 160 in short
+    assert long[480] > 20
+    assert long[160] < 3, "what was kept while the stream opened goes out at once, and may be a single frame"
+    assert short[160] > 60
