@@ -355,6 +355,6 @@ async def test_the_callers_audio_goes_out_in_messages_of_the_length_that_is_set(
             await caller.hangup()
             await calls.over()
     long, short = appended.values()
-    assert long[480] > 20
+    assert long[480] > 10
     assert long[160] < 3, "what was kept while the stream opened goes out at once, and may be a single frame"
-    assert short[160] > 60
+    assert short[160] > 30
