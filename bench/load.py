@@ -42,26 +42,15 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in subjects}
     description = machine()
     names = ("seconds", "rate", "asterisk", "barge_in", "interrupted", "speed", "frames_per_delta", "tls")
-    how = {name: getattr(options, name) for name in names} | dict(options.set)
+    how, settings = {name: getattr(options, name) for name in names}, dict(options.set)
     for calls in options.calls:
-        load = Load(
-            calls,
-            options.seconds,
-            rate=options.rate,
-            asterisk=options.asterisk,
-            barge_in=options.barge_in,
-            speed=options.speed,
-            frames_per_delta=options.frames_per_delta,
-            interrupted=options.interrupted,
-            tls=options.tls,
-            settings=dict(options.set),
-        )
+        load = Load(calls, settings=settings, **how)
         for name in subjects:
             figures = await measure(load, name, folder)
             results[name].append(figures)
             print(line(name, figures), flush=True)
             description["asterisk"] = figures["asterisk"]
-            report(folder, {"machine": description, "how": how, "results": results})
+            report(folder, {"machine": description, "how": how | settings, "results": results})
         if options.until_broken and results["offhook"][-1]["broken"]:
             break
 

@@ -76,15 +76,16 @@ class Watch:
 
     def __init__(self, pids: Mapping[str, int]) -> None:
         self._pids = pids
-        self.look()
+        self._last, self._at = self._used(), time.monotonic()
 
     def look(self) -> tuple[dict[str, float], float]:
         """CPU seconds since the last look, by name and `machine`; and how long that was."""
-        now = {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"machine": busy().used}
-        at = time.monotonic()
-        before, self._last = getattr(self, "_last", now), now
-        passed, self._at = at - getattr(self, "_at", at), at
-        return {name: now[name] - before[name] for name in now}, passed
+        before, then = self._last, self._at
+        self._last, self._at = self._used(), time.monotonic()
+        return {name: used - before[name] for name, used in self._last.items()}, self._at - then
+
+    def _used(self) -> dict[str, float]:
+        return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"machine": busy().used}
 
 
 async def measure(load: Load, subject: Subject, folder: Path) -> Json:

@@ -36,12 +36,14 @@ def _of(*keys: str) -> Callable[[Figures], float | None]:
 PLOTS = (
     Plot("CPU time, set-up included", "ms a call-second", _of("cpu_ms_per_call_second")),
     Plot("Memory of each further call", "KiB", _of("resident_kib_per_further_call")),
-    Plot("Caller to model, p50", "ms", _of("caller_to_model_ms", "p50")),
-    Plot("Caller to model, p95", "ms", _of("caller_to_model_ms", "p95")),
-    Plot("Caller to model, p99", "ms", _of("caller_to_model_ms", "p99")),
-    Plot("Model to caller, p50", "ms", _of("model_to_caller_ms", "p50")),
-    Plot("Model to caller, p95", "ms", _of("model_to_caller_ms", "p95")),
-    Plot("Model to caller, p99", "ms", _of("model_to_caller_ms", "p99")),
+    *(
+        Plot(f"{way}, {share}", "ms", _of(figure, share))
+        for way, figure in (
+            ("Caller to model", "caller_to_model_ms"),
+            ("Model to caller", "model_to_caller_ms"),
+        )
+        for share in ("p50", "p95", "p99")
+    ),
     Plot("Pacing error, p99", "ms", _of("pacing_error_ms", "p99")),
     Plot("Gap, p99", "ms", _of("gap_ms", "p99")),
     Plot("Gap, worst", "ms", _of("gap_ms", "worst")),

@@ -100,7 +100,7 @@ async def test_what_a_stranger_sends_is_dropped_and_counted() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             for _ in range(20):
                 stranger.sendto(bytes(172), (host, int(port)))
-        await calls.until(lambda: calls.host._media.sums().get("strangers", 0) == 20, "all of them counted")
+        await calls.until(lambda: calls.host._totals.sums().get("strangers", 0) == 20, "all of them counted")
         assert (await metrics(calls.host))["offhook_rtp_packets_from_strangers_total",] == 20
         await caller.hangup()
         await calls.over()

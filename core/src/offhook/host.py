@@ -25,7 +25,7 @@ from offhook.call import events as ev
 from offhook.call.record import CallRecord
 from offhook.calls import Calls, LiveCall
 from offhook.console import ConsoleApp
-from offhook.media import MediaTotals, Pacer, RtpPorts
+from offhook.media import Pacer, RtpPorts
 from offhook.originating import Original, check_request
 from offhook.plugins.hooks import Hooks
 from offhook.reception import Reception
@@ -36,6 +36,7 @@ from offhook.secrets import Secrets, Vault
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
 from offhook.telemetry.metrics import CONTENT_TYPE, HostMetrics
 from offhook.telemetry.stalls import Stalls
+from offhook.telemetry.totals import Totals
 
 log = logging.getLogger("offhook.host")
 
@@ -85,13 +86,13 @@ class Host:
             raise
         self._vault = Vault(secrets)
         self._reception = Reception(next_calls, self.hooks, vault=self._vault, clock=clock)
-        self._media = MediaTotals()
+        self._totals = Totals()
         self._metrics = HostMetrics(
             ready=lambda: self.ready,
             running_calls=lambda: len(self.calls),
             ended_calls=lambda: self._reception.records.ended,
             rtp_ports_in_use=lambda: self.ports_in_use,
-            media=self._media.sums,
+            counted=self._totals.sums,
             plugin_failures=self.hooks.failures.counts,
         )
         self._serves_console = console
@@ -145,10 +146,10 @@ class Host:
         stalls = Stalls()
         opened.callback(stalls.close)
         for part in (pacer, stalls):
-            self._media.opened(part)
-            opened.callback(self._media.closed, part)
+            self._totals.opened(part)
+            opened.callback(self._totals.closed, part)
         await opened.enter_async_context(self._ari)
-        self._equipment = Equipment(self._ari, self._arrivals, ports, self._media, pacer, self.hooks)
+        self._equipment = Equipment(self._ari, self._arrivals, ports, self._totals, pacer, self.hooks)
         self._reception.open(self._equipment)
         if self._serves_console:
             self._console = await self._make_console()

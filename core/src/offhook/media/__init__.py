@@ -13,7 +13,6 @@ from .packet import RtpPacket, build_rtp, is_rtcp, parse_rtp
 from .playout import Added, Playout
 from .ports import NoPortLeftError, RtpPorts
 from .rtp import RtpCounts, RtpLeg
-from .totals import MediaTotals
 from .transport import Transport
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "GateMode",
     "JitterCounts",
     "JitterWindow",
-    "MediaTotals",
     "NoPortLeftError",
     "Pacer",
     "Playout",

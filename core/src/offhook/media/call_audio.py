@@ -54,7 +54,7 @@ class CallAudio:
         return self.playout.played_ms
 
     def counted(self) -> Mapping[str, int]:
-        """What became of the audio between packets and the Realtime session (see `MediaTotals`)."""
+        """What became of the audio between packets and the Realtime session (see `Totals`)."""
         return {
             "underruns": self.playout.underruns,
             "underrun_ms": self.playout.underrun_ms,
@@ -97,8 +97,7 @@ class CallAudio:
         if self._closed:
             return Added.STALE
         added = self.playout.add(response_id, item_id, audio)
-        if not self._held:
-            self._pacer.add(self.playout)
+        self._pace()
         return added
 
     def finish(self, item_id: str) -> None:

@@ -52,17 +52,18 @@ class Gate:
 
     def push(self, frame: bytes) -> None:
         """Take in a frame of the caller's audio; of any length."""
-        if self.mode == "open":
-            if len(frame) >= self._gather_bytes and not self._kept:
-                self._sink(frame)
-                return
-            self._kept.append(frame)
-            self._kept_bytes += len(frame)
+        if self.mode == "closed":
+            return
+        live = self.mode == "open"
+        if live and len(frame) >= self._gather_bytes and not self._kept:
+            self._sink(frame)
+            return
+        self._kept.append(frame)
+        self._kept_bytes += len(frame)
+        if live:
             if self._kept_bytes >= self._gather_bytes:
                 self.flush()
-        elif self.mode == "buffer":
-            self._kept.append(frame)
-            self._kept_bytes += len(frame)
+        else:
             while self._kept_bytes > self._limit_bytes:
                 oldest = self._kept.popleft()
                 self._kept_bytes -= len(oldest)

@@ -154,7 +154,7 @@ class Pacer:
         return self._quarters.skipped * TICK_MS
 
     def counted(self) -> Mapping[str, int]:
-        """What tells of overload (see `MediaTotals`)."""
+        """What tells of overload (see `Totals`)."""
         return {"late_ticks": self.late_ticks, "skipped_ms": self.skipped_ms}
 
     def __len__(self) -> int:

@@ -12,7 +12,6 @@ _HEADER = struct.Struct("!BBHII")
 _PLAIN = 0x80  # version 2, no padding, no extension, no contributing sources
 _PADDING, _EXTENSION, _CSRC_COUNT, _MARKER = 0x20, 0x10, 0x0F, 0x80
 _random = SystemRandom()
-_tuple = tuple.__new__  # a named tuple's own constructor is a function of Python, and takes twice as long
 
 
 class RtpPacket(NamedTuple):
@@ -51,7 +50,7 @@ def parse_rtp(data: bytes) -> RtpPacket | None:
             end -= data[-1]
         if start > end:
             return None
-    return _tuple(RtpPacket, (second & 0x7F, second >= _MARKER, sequence, timestamp, ssrc, data[start:end]))
+    return RtpPacket(second & 0x7F, second >= _MARKER, sequence, timestamp, ssrc, data[start:end])
 
 
 def build_rtp(
@@ -107,17 +106,21 @@ class RtpNumbering:
 
         A packet that comes later than the end of the last one starts a talkspurt.
         """
-        samples, second, next_ms = len(payload) // self._sample_bytes, self._payload_type, self._next_ms
-        if next_ms is None:
-            second |= _MARKER
-        elif at_ms > next_ms:
-            second |= _MARKER
-            self._timestamp += (at_ms - next_ms) * self._samples_per_ms
-        else:
-            at_ms = next_ms
-        self._timestamp &= 0xFFFFFFFF
-        head = _HEADER.pack(_PLAIN, second, self._sequence, self._timestamp, self.ssrc)
+        samples, next_ms = len(payload) // self._sample_bytes, self._next_ms
+        marker = next_ms is None or at_ms > next_ms
+        if next_ms is not None:
+            pause_ms = max(0, at_ms - next_ms)
+            self._timestamp += pause_ms * self._samples_per_ms
+            at_ms = next_ms + pause_ms
+        data = build_rtp(
+            payload,
+            payload_type=self._payload_type,
+            sequence=self._sequence,
+            timestamp=self._timestamp & 0xFFFFFFFF,
+            ssrc=self.ssrc,
+            marker=marker,
+        )
         self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp += samples
+        self._timestamp = (self._timestamp + samples) & 0xFFFFFFFF
         self._next_ms = at_ms + samples // self._samples_per_ms
-        return head + payload
+        return data

@@ -48,8 +48,6 @@ class _Item:
 
     def take(self, size: int) -> bytes:
         """Take the next `size` bytes, or what there is."""
-        if not self._offset and self._chunks and len(self._chunks[0]) == size:
-            return self._chunks.popleft()
         taken = b""
         while self._chunks:
             first, start = self._chunks[0], self._offset

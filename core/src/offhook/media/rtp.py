@@ -140,7 +140,7 @@ class RtpLeg:
         return True
 
     def counted(self) -> Mapping[str, int]:
-        """All counts of this leg (see `MediaTotals`)."""
+        """All counts of this leg (see `Totals`)."""
         return asdict(self.counts) | asdict(self.jitter_counts)
 
     def close(self) -> None:

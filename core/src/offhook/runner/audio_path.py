@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from offhook.ari import AriClient, AriError
-from offhook.media import AudioFormat, MediaTotals, RtpLeg, RtpPorts
+from offhook.media import AudioFormat, RtpLeg, RtpPorts
+from offhook.telemetry.totals import Totals
 
 from .arrivals import OURS, Arrivals
 
@@ -51,7 +52,7 @@ class AudioConnector:
         ari: AriClient,
         arrivals: Arrivals,
         ports: RtpPorts,
-        totals: MediaTotals,
+        totals: Totals,
         resources: AsyncExitStack,
         *,
         host_ip: str,

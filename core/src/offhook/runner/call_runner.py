@@ -21,9 +21,10 @@ from offhook.call.call import Call
 from offhook.call.info import CallInfo
 from offhook.call.outcome import EndCause, Outcome
 from offhook.call.result import outcome_of
-from offhook.media import Added, CallAudio, MediaTotals, NoPortLeftError, Pacer, RtpPorts, format_named
+from offhook.media import Added, CallAudio, NoPortLeftError, Pacer, RtpPorts, format_named
 from offhook.plugins.hooks import Hooks
 from offhook.realtime.tools import Tool, run_tool
+from offhook.telemetry.totals import Totals
 
 from .ari_events import playback_prefix
 from .arrivals import Arrivals
@@ -48,7 +49,7 @@ class Equipment:
     ari: AriClient
     arrivals: Arrivals
     ports: RtpPorts
-    totals: MediaTotals
+    totals: Totals
     pacer: Pacer
     hooks: Hooks
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-MEDIA: Final = (
+COUNTED: Final = (
     ("rtp_packets_received", "received", "RTP packets that came from Asterisk."),
     ("rtp_packets_lost", "lost", "RTP packets that never came, or too late; silence took their place."),
     ("rtp_packets_late", "late", "RTP packets dropped because silence had taken their place."),
@@ -37,7 +37,7 @@ MEDIA: Final = (
     ("playout_late_ticks", "late_ticks", "Ticks of the playout's clock more than 5 ms late: overload."),
     ("playout_skipped_ms", "skipped_ms", "Time that the playout's clock could not catch up after a stall."),
 )
-"""Name of the metric, the count that it sums (`MediaTotals`), and what it is."""
+"""Name of the metric, the count that it sums (`Totals`), and what it is."""
 
 PluginFailures = Mapping[tuple[str, str, str], int]
 """(plugin, where, kind) → how often."""
@@ -56,14 +56,14 @@ class HostMetrics(Collector):
         running_calls: Callable[[], int],
         ended_calls: Callable[[], Mapping[str, int]],
         rtp_ports_in_use: Callable[[], int],
-        media: Callable[[], Mapping[str, int]],
+        counted: Callable[[], Mapping[str, int]],
         plugin_failures: Callable[[], PluginFailures],
     ) -> None:
         self._ready = ready
         self._running_calls = running_calls
         self._ended_calls = ended_calls
         self._rtp_ports_in_use = rtp_ports_in_use
-        self._media = media
+        self._counted = counted
         self._plugin_failures = plugin_failures
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -84,9 +84,9 @@ class HostMetrics(Collector):
         yield GaugeMetricFamily(
             "offhook_rtp_ports_in_use", "RTP ports that calls hold.", self._rtp_ports_in_use()
         )
-        media = self._media()
-        for name, counted, what in MEDIA:
-            yield CounterMetricFamily(f"offhook_{name}", what, media.get(counted, 0))
+        sums = self._counted()
+        for name, counted, what in COUNTED:
+            yield CounterMetricFamily(f"offhook_{name}", what, sums.get(counted, 0))
         failures = CounterMetricFamily(
             "offhook_plugin_failures",
             "What plugins did wrong: raised, nonsense, late, blocked, flooded, dropped, stale.",

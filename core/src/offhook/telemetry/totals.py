@@ -1,4 +1,4 @@
-"""What happened to the packets and the audio of all calls of a host: those that run, and those that have ended."""
+"""What was counted over the life of a host: by what runs, and by what has ended."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Counts(Protocol):
         ...
 
 
-class MediaTotals:
-    """Sums what each leg and each call's audio counts; a packet costs no more for it."""
+class Totals:
+    """Sums what legs, calls' audio and clocks count; a packet costs no more for it."""
 
     def __init__(self) -> None:
         self._ended: Counter[str] = Counter()
