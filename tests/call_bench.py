@@ -54,6 +54,12 @@ class Hold:
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self.released = asyncio.Event()
+        self.requests: list[asyncio.Future[Any]] = []
+
+    async def arrived(self) -> None:
+        """Let go, and wait until Asterisk has done what was asked."""
+        self.released.set()
+        await asyncio.gather(*self.requests, return_exceptions=True)
 
 
 class Bench(SimulatedCalls):
@@ -107,7 +113,9 @@ class Bench(SimulatedCalls):
             return answer if asked else await original(*arguments, **options)
 
         async def held(*arguments: Any, **options: Any) -> Any:
-            return await asyncio.shield(asyncio.ensure_future(on_its_way(*arguments, **options)))
+            request = asyncio.ensure_future(on_its_way(*arguments, **options))
+            hold.requests.append(request)
+            return await asyncio.shield(request)
 
         setattr(self.host._ari, request, held)
         return hold

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 from aiohttp import WSMsgType, web
 
+from ari_event_server import (
+    PASSWORD,
+    START,
+    EventServer,
+    Script,
+    at_once,
+    deaf,
+    event,
+    event_server,
+    hang_up,
+    send,
+    stay,
+    take,
+)
 from offhook.ari import (
     ApplicationReplaced,
     AriClient,
@@ -23,97 +35,30 @@ from offhook.ari import (
     Connected,
     Disconnected,
     StasisEnd,
-    StasisStart,
     StreamEvent,
     Unauthorized,
 )
 
-PASSWORD = "s3cret-word"
-Script = Callable[[web.WebSocketResponse], Awaitable[None]]
-
-
-class Asterisk:
-    """Serves `/ari/events`: each connection plays the next script; None refuses it with `refusal`."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.scripts: list[Script | int] = []
-        self.requests: list[web.Request] = []
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        script = self.scripts.pop(0) if self.scripts else stay
-        if isinstance(script, int):
-            return web.Response(status=script)
-        socket = web.WebSocketResponse(autoping=getattr(script, "__name__", "") not in ("deaf", "two_pings"))
-        await socket.prepare(request)
-        await script(socket)
-        return socket
-
-
-async def stay(socket: web.WebSocketResponse) -> None:
-    """Keep the connection until the client closes it."""
-    async for _ in socket:
-        pass
-
-
-async def deaf(socket: web.WebSocketResponse) -> None:
-    """A peer that is gone without a word: nothing is answered, not even the end."""
-    await asyncio.Event().wait()
-
-
-def send(*messages: object, then: Script = stay) -> Script:
-    async def script(socket: web.WebSocketResponse) -> None:
-        for message in messages:
-            await socket.send_str(message if isinstance(message, str) else json.dumps(message))
-        await then(socket)
-
-    return script
-
-
-async def hang_up(socket: web.WebSocketResponse) -> None:
-    await socket.close(code=1001)
-
 
 @pytest_asyncio.fixture
-async def asterisk() -> AsyncIterator[Asterisk]:
-    asterisk = Asterisk()
-    app = web.Application()
-    app.router.add_get("/ari/events", asterisk.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.01)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    asterisk.url = f"http://{host}:{port}"
-    yield asterisk
-    await runner.cleanup()
+async def served() -> AsyncIterator[tuple[EventServer, AriClient]]:
+    async with event_server() as served:
+        yield served
 
 
-@pytest_asyncio.fixture
-async def ari(asterisk: Asterisk) -> AsyncIterator[AriClient]:
-    async with AriClient(asterisk.url, "ari", PASSWORD, "my app") as client:
-        yield client
+@pytest.fixture
+def asterisk(served: tuple[EventServer, AriClient]) -> EventServer:
+    return served[0]
 
 
-def event(kind: str, channel_id: str = "17.1", **fields: Any) -> dict[str, Any]:
-    return {"type": kind, "application": "my app", "channel": {"id": channel_id}, **fields}
-
-
-def at_once(attempt: int, jitter: float) -> float:
-    return 0.0
-
-
-async def take(events: AriEvents, count: int) -> list[StreamEvent]:
-    async with asyncio.timeout(10):
-        return [await anext(events) for _ in range(count)]
-
-
-START = StasisStart(Channel("17.1"), application="my app")
+@pytest.fixture
+def ari(served: tuple[EventServer, AriClient]) -> AriClient:
+    return served[1]
 
 
 @pytest.mark.asyncio
 async def test_events_come_in_order_after_connected_and_what_is_not_used_is_passed_over(
-    asterisk: Asterisk, ari: AriClient
+    asterisk: EventServer, ari: AriClient
 ) -> None:
     asterisk.scripts = [
         send(
@@ -131,7 +76,7 @@ async def test_events_come_in_order_after_connected_and_what_is_not_used_is_pass
 
 @pytest.mark.asyncio
 async def test_the_application_is_asked_for_and_the_login_is_not_in_the_url(
-    asterisk: Asterisk, ari: AriClient
+    asterisk: EventServer, ari: AriClient
 ) -> None:
     async with AriEvents(ari):
         pass
@@ -144,7 +89,7 @@ async def test_the_application_is_asked_for_and_the_login_is_not_in_the_url(
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_login_is_told_at_once(asterisk: Asterisk, ari: AriClient, status: int) -> None:
+async def test_a_refused_login_is_told_at_once(asterisk: EventServer, ari: AriClient, status: int) -> None:
     asterisk.scripts = [status]
     events = AriEvents(ari)
     with pytest.raises(Unauthorized, match=f"GET /events answered {status}"):
@@ -153,7 +98,7 @@ async def test_a_refused_login_is_told_at_once(asterisk: Asterisk, ari: AriClien
 
 
 @pytest.mark.asyncio
-async def test_an_asterisk_without_ari_is_told_at_once(asterisk: Asterisk, ari: AriClient) -> None:
+async def test_an_asterisk_without_ari_is_told_at_once(asterisk: EventServer, ari: AriClient) -> None:
     asterisk.scripts = [404]
     with pytest.raises(AriError, match="wrong URL or prefix"):
         await AriEvents(ari).open()
@@ -179,7 +124,7 @@ async def test_an_asterisk_that_accepts_and_says_nothing_is_given_up_at_the_time
 
 @pytest.mark.asyncio
 async def test_a_lost_connection_is_told_and_opened_again_for_as_long_as_it_takes(
-    asterisk: Asterisk, ari: AriClient
+    asterisk: EventServer, ari: AriClient
 ) -> None:
     attempts = []
 
@@ -203,7 +148,7 @@ async def test_a_lost_connection_is_told_and_opened_again_for_as_long_as_it_take
 
 
 @pytest.mark.asyncio
-async def test_a_peer_that_answers_no_ping_is_found_out(asterisk: Asterisk, ari: AriClient) -> None:
+async def test_a_peer_that_answers_no_ping_is_found_out(asterisk: EventServer, ari: AriClient) -> None:
     asterisk.scripts = [deaf]
     async with AriEvents(ari, heartbeat_seconds=0.05, delay_seconds=at_once) as events:
         first, lost, again = await take(events, 3)
@@ -214,7 +159,7 @@ async def test_a_peer_that_answers_no_ping_is_found_out(asterisk: Asterisk, ari:
 
 @pytest.mark.asyncio
 async def test_a_peer_that_answers_pings_is_kept_though_it_has_no_events(
-    asterisk: Asterisk, ari: AriClient
+    asterisk: EventServer, ari: AriClient
 ) -> None:
     async def two_pings(socket: web.WebSocketResponse) -> None:
         for _ in range(2):
@@ -230,7 +175,7 @@ async def test_a_peer_that_answers_pings_is_kept_though_it_has_no_events(
 
 
 @pytest.mark.asyncio
-async def test_a_slow_reader_does_not_hold_up_asterisk(asterisk: Asterisk, ari: AriClient) -> None:
+async def test_a_slow_reader_does_not_hold_up_asterisk(asterisk: EventServer, ari: AriClient) -> None:
     all_sent = asyncio.Event()
 
     async def sent(socket: web.WebSocketResponse) -> None:
@@ -247,7 +192,7 @@ async def test_a_slow_reader_does_not_hold_up_asterisk(asterisk: Asterisk, ari: 
 
 @pytest.mark.asyncio
 async def test_a_second_client_of_the_application_is_warned_about(
-    asterisk: Asterisk, ari: AriClient, caplog: pytest.LogCaptureFixture
+    asterisk: EventServer, ari: AriClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     asterisk.scripts = [send({"type": "ApplicationReplaced", "application": "my app"})]
     async with AriEvents(ari) as events:
@@ -258,7 +203,7 @@ async def test_a_second_client_of_the_application_is_warned_about(
 @pytest.mark.asyncio
 @pytest.mark.parametrize("script", [stay, deaf, hang_up])
 async def test_close_ends_the_loop_promptly_and_leaves_no_task(
-    asterisk: Asterisk, ari: AriClient, script: Script
+    asterisk: EventServer, ari: AriClient, script: Script
 ) -> None:
     """While events are awaited; with a peer that does not answer the close; and between two attempts."""
     asterisk.scripts = [script]
@@ -291,7 +236,7 @@ async def test_close_ends_the_loop_promptly_and_leaves_no_task(
 @pytest.mark.asyncio
 @pytest.mark.parametrize("taken", [0, 1])
 async def test_close_hangs_up_on_asterisk_even_right_after_opening(
-    asterisk: Asterisk, ari: AriClient, taken: int
+    asterisk: EventServer, ari: AriClient, taken: int
 ) -> None:
     ended = asyncio.Event()
 
@@ -307,7 +252,7 @@ async def test_close_hangs_up_on_asterisk_even_right_after_opening(
 
 
 @pytest.mark.asyncio
-async def test_close_drops_the_events_that_nobody_took(asterisk: Asterisk, ari: AriClient) -> None:
+async def test_close_drops_the_events_that_nobody_took(asterisk: EventServer, ari: AriClient) -> None:
     asterisk.scripts = [send(event("StasisStart"), event("StasisEnd"))]
     events = AriEvents(ari)
     assert await take(events, 2) == [Connected(first=True), START]
@@ -316,7 +261,7 @@ async def test_close_drops_the_events_that_nobody_took(asterisk: Asterisk, ari: 
 
 
 @pytest.mark.asyncio
-async def test_a_stream_closed_before_it_was_opened_is_empty(asterisk: Asterisk, ari: AriClient) -> None:
+async def test_a_stream_closed_before_it_was_opened_is_empty(asterisk: EventServer, ari: AriClient) -> None:
     events = AriEvents(ari)
     await events.close()
     assert [item async for item in events] == []
@@ -325,7 +270,7 @@ async def test_a_stream_closed_before_it_was_opened_is_empty(asterisk: Asterisk,
 
 @pytest.mark.asyncio
 async def test_a_client_closed_under_the_stream_is_told_to_its_reader_rather_than_silence(
-    asterisk: Asterisk,
+    asterisk: EventServer,
 ) -> None:
     async with AriClient(asterisk.url, "ari", PASSWORD, "my app") as ari:
         events = AriEvents(ari, delay_seconds=at_once)

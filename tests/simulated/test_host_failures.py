@@ -154,7 +154,7 @@ async def test_a_caller_who_hangs_up_at_any_step_of_the_setup_leaves_nothing(
         await caller.hangup()
         await calls.over()
         await asyncio.sleep(0.1)  # time to clear up before the request arrives
-        step.released.set()
+        await step.arrived()
         assert calls.record.outcome is not None
         assert calls.record.outcome.cause == "hangup"
         assert calls.record.outcome.error == ""

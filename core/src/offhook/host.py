@@ -155,10 +155,10 @@ class Host:
             self._console = await self._make_console()
             await self._console.start()
             opened.push_async_callback(self._console.close)
-        events = await opened.enter_async_context(ari.AriEvents(self._ari))
-        self._connected = True
-        self._reader = asyncio.create_task(self._read(events), name="offhook host")
-        opened.push_async_callback(self._stop_reading)
+        events = ari.AriEvents(self._ari, on_event=self._happened)
+        await opened.enter_async_context(events)
+        self._reader = asyncio.create_task(self._until_ended(events), name="offhook host")
+        opened.push_async_callback(self._stop_reading, events)
         opened.push_async_callback(self._reception.close)
         await self.hooks.host_started(self)
 
@@ -182,22 +182,25 @@ class Host:
         if not self._reader.cancelled():
             self._reader.result()
 
-    async def _stop_reading(self) -> None:
+    async def _stop_reading(self, events: ari.AriEvents) -> None:
         assert self._reader is not None
-        self._reader.cancel()
+        await events.close()
         await asyncio.gather(self._reader, *self._chores, return_exceptions=True)
 
     # --- Asterisk's events ----------------------------------------------------------------------------
 
-    async def _read(self, events: ari.AriEvents) -> None:
-        async for event in events:
-            try:
-                self._take(event)
-            except HostError:
-                await events.close()  # lest a reconnect takes the application back, and nobody reads
-                raise
-            except Exception:
-                log.exception("an event of Asterisk was not understood: %r", event)
+    async def _until_ended(self, events: ari.AriEvents) -> None:
+        """Wait for the end of the event stream. Raises what has broken it."""
+        async for _ in events:
+            pass  # none: each was taken as it came
+
+    def _happened(self, event: ari.StreamEvent) -> None:
+        try:
+            self._take(event)
+        except HostError:
+            raise
+        except Exception:
+            log.exception("an event of Asterisk was not understood: %r", event)
 
     def _take(self, event: ari.StreamEvent) -> None:
         match event:

@@ -21,6 +21,7 @@ import aiohttp
 from . import variables
 from .connection import AriConnection
 from .errors import AriError, BadRequest, Conflict, NotFound, ServerError
+from .event_socket import EventSocket
 from .models import AsteriskInfo, Bridge, Channel, Playback, rtp_address_of
 from .parsing import FormatError, bridge_from, channel_from, info_from, playback_from
 
@@ -68,10 +69,10 @@ class AriClient:
     ) -> None:
         await self._http.close()
 
-    async def connect_events(self, heartbeat_seconds: float) -> aiohttp.ClientWebSocketResponse:
+    async def connect_events(self, heartbeat_seconds: float) -> EventSocket:
         """Open the event WebSocket, which registers the application; `AriEvents` does this and reads it."""
         query = {"app": self.app, "subscribeAll": "false"}
-        return await self._http.web_socket("/events", query, heartbeat_seconds)
+        return await self._http.event_socket("/events", query, heartbeat_seconds)
 
     # --- Asterisk ------------------------------------------------------------------------------------
 

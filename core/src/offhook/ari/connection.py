@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import aiohttp
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from yarl import URL
 
 from .address import ari_base_url
 from .errors import AriError, AriUnreachable, NotFound, error_for
+from .event_socket import EventSocket, open_event_socket
 from .parsing import FormatError
 
 _T = TypeVar("_T")
@@ -43,6 +45,7 @@ class AriConnection:
         login = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
         self._headers = {"Authorization": f"Basic {login}"}
         self._timeout_seconds = timeout_seconds
+        self._event_sockets: weakref.WeakSet[EventSocket] = weakref.WeakSet()
 
     async def open(self) -> None:
         """Make the session, if none was given."""
@@ -51,7 +54,9 @@ class AriConnection:
             self._session = aiohttp.ClientSession(connector=connector)
 
     async def close(self) -> None:
-        """Close the session, if it was made here."""
+        """Close the event sockets, and the session if it was made here."""
+        for socket in tuple(self._event_sockets):
+            await socket.close()
         if self._owns_session and self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -85,25 +90,26 @@ class AriConnection:
             if not missing_ok:
                 raise
 
-    async def web_socket(
+    async def event_socket(
         self, path: str, query: Mapping[str, str], heartbeat_seconds: float
-    ) -> aiohttp.ClientWebSocketResponse:
+    ) -> EventSocket:
         """Open a WebSocket that pings each `heartbeat_seconds` and gives up half that time after a ping."""
+        self._open_session()  # a client that was closed opens nothing
+        url = self._url(path).with_query(query)
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await self._open_session().ws_connect(
-                    self._url(path),
-                    params=query,
-                    headers=self._headers,
-                    heartbeat=heartbeat_seconds,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
-                )
-        except aiohttp.WSServerHandshakeError as error:
-            if error.status >= 300:
-                raise error_for("GET", path, error.status, _reason(error.status, b"")) from None
-            raise AriUnreachable("GET", path, None, f"{self.base_url}: {error.message}") from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            socket = await open_event_socket(
+                str(url.with_scheme("wss" if url.scheme == "https" else "ws")),
+                self._headers,
+                heartbeat_seconds=heartbeat_seconds,
+                timeout_seconds=self._timeout_seconds,
+            )
+        except InvalidStatus as error:
+            status, content = error.response.status_code, bytes(error.response.body)
+            raise error_for("GET", path, status, _reason(status, content)) from None
+        except (InvalidHandshake, OSError, TimeoutError) as error:
             raise self._unreachable("GET", path, error) from error
+        self._event_sockets.add(socket)
+        return socket
 
     async def _answer(
         self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, object] | None
@@ -153,6 +159,8 @@ class AriConnection:
             case TimeoutError():
                 why = f"no answer within {self._timeout_seconds:g} s"
             case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))) if number > 0:
+                why = os.strerror(number)
+            case OSError(errno=int(number)) if number > 0:
                 why = os.strerror(number)
             case aiohttp.ClientConnectorError(os_error=OSError(strerror=str(why))):
                 pass

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import aiohttp
-
 from offhook import json_text
 
 from .client import AriClient
 from .errors import AriError
+from .event_socket import EventSocket
 from .models import ApplicationReplaced, AriEvent
 from .parsing import parse_event
 
@@ -73,12 +72,16 @@ class AriEvents:
     another `AriError` when Asterisk refuses the first connection, `AriUnreachable` when it cannot be reached;
     from then on the stream is opened again for ever. Events are taken from the socket at once, however slow
     their reader is: Asterisk cuts off who does not read for 100 ms (`websocket_write_timeout` of ari.conf).
+
+    on_event: gets each event in the callback that has read it, sooner than any task could; then none is left for
+    `async for`, which waits for the end. What it raises ends the stream, and is raised there.
     """
 
     def __init__(
         self,
         client: AriClient,
         *,
+        on_event: Callable[[StreamEvent], None] | None = None,
         heartbeat_seconds: float = 10.0,
         delay_seconds: Callable[[int, float], float] = reconnect_delay_seconds,
     ) -> None:
@@ -86,8 +89,9 @@ class AriEvents:
         self._heartbeat_seconds = heartbeat_seconds
         self._delay_seconds = delay_seconds
         self._queue: asyncio.Queue[StreamEvent | BaseException | None] = asyncio.Queue()
+        self._on_event = on_event or self._queue.put_nowait
         self._reader: asyncio.Task[None] | None = None
-        self._first_socket: aiohttp.ClientWebSocketResponse | None = None
+        self._socket: EventSocket | None = None
         self._closed = False
 
     async def open(self) -> None:
@@ -98,9 +102,8 @@ class AriEvents:
         if self._closed:  # meanwhile, by another task
             await socket.close()
             return
-        self._first_socket = socket
-        self._queue.put_nowait(Connected(first=True))
-        self._reader = asyncio.create_task(self._read_for_ever(socket), name="ARI events")
+        self._reader = asyncio.create_task(self._reconnect_for_ever(), name="ARI events")
+        self._listen(socket, first=True)
 
     async def close(self) -> None:
         """End the stream and its `async for`, at once; events not yet taken are dropped."""
@@ -108,8 +111,8 @@ class AriEvents:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        if self._first_socket is not None:
-            await self._first_socket.close()  # still open if the reader was cancelled before its first step
+        if self._socket is not None:
+            await self._socket.close()
         while not self._queue.empty():
             self._queue.get_nowait()
         self._queue.put_nowait(None)
@@ -136,44 +139,35 @@ class AriEvents:
             raise event
         return event
 
-    async def _read_for_ever(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def _listen(self, socket: EventSocket, *, first: bool) -> None:
+        self._socket = socket
+        self._hand_on(Connected(first))
+        socket.listen(self._take)
+
+    async def _reconnect_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         attempt = -1
         try:
-            while True:
+            while not self._closed and self._socket is not None:
                 opened = loop.time()
-                reason = await self._read(socket)
+                reason = await self._socket.ended()
+                if self._closed:
+                    return
                 log.warning("ARI event stream lost: %s", reason)
-                self._queue.put_nowait(Disconnected(reason))
+                self._hand_on(Disconnected(reason))
                 attempt = next_attempt(attempt, loop.time() - opened)
                 socket, attempt = await self._reconnect(attempt)
                 log.info("ARI event stream is back")
-                self._queue.put_nowait(Connected(first=False))
+                self._listen(socket, first=False)
         except Exception as error:  # a bug: whoever waits for events must not wait for ever
-            self._queue.put_nowait(error)
+            self._break(error)
 
-    async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> str:
-        """Queue events until the connection ends; says why it did."""
-        try:
-            while True:
-                message = await socket.receive()
-                match message.type:
-                    case aiohttp.WSMsgType.TEXT:
-                        self._take(message.data)
-                    case aiohttp.WSMsgType.BINARY:
-                        log.warning("ARI event stream: a binary message left out")
-                    case aiohttp.WSMsgType.ERROR:
-                        return f"connection broke: {str(message.data) or type(message.data).__name__}"
-                    case _:
-                        return self._why_closed(socket)
-        finally:
-            await socket.close()
-
-    def _take(self, text: str) -> None:
+    def _take(self, text: bytes) -> None:
         try:
             data = json_text.loads(text)
         except ValueError as error:
-            log.warning("ARI event left out, no JSON (%s): %.200s", error, text)
+            shown = text.decode("utf-8", "replace")
+            log.warning("ARI event left out, no JSON (%s): %.200s", error, shown)
             return
         event = parse_event(data)
         if event is None:
@@ -183,15 +177,24 @@ class AriEvents:
                 "Another client has taken over the ARI application %s: it gets the calls now",
                 event.application,
             )
-        self._queue.put_nowait(event)
+        self._hand_on(event)
 
-    def _why_closed(self, socket: aiohttp.ClientWebSocketResponse) -> str:
-        error = socket.exception()
-        if error is not None:
-            return f"connection broke: {str(error) or type(error).__name__}"
-        return f"closed by Asterisk (code {socket.close_code})"
+    def _hand_on(self, event: StreamEvent) -> None:
+        if self._closed:
+            return
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._break(error)
 
-    async def _reconnect(self, attempt: int) -> tuple[aiohttp.ClientWebSocketResponse, int]:
+    def _break(self, error: Exception) -> None:
+        """Nothing comes any more, and the connection is cut, lest a reconnect takes the application back."""
+        self._closed = True
+        self._queue.put_nowait(error)
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    async def _reconnect(self, attempt: int) -> tuple[EventSocket, int]:
         """Try until it works; returns the connection and the number of the attempt that made it."""
         while True:
             delay = self._delay_seconds(attempt, random.random())
