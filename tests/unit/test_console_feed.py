@@ -45,7 +45,7 @@ def types(envelopes: list[dict[str, Any]]) -> list[str]:
 
 
 def test_an_envelope_has_the_originals_fields() -> None:
-    (answered, *_) = Watched().see((0, ev.Arrived(), []), (1.25, ev.MediaReady(), []))[4:]
+    (answered, *_) = Watched().see((0, ev.Arrived(), []), (1.25, ev.MediaReady(), []))[3:]
     assert answered == {
         "type": "call_answered",
         "callId": "call-1",
@@ -102,6 +102,16 @@ def test_a_call_under_the_names_of_the_original() -> None:
     assert names.count("dtmf_mode_activated") == 1
     assert names[-2:] == ["ari_call_status_update", "active_calls_list"]
     assert seen[-1]["payload"] == []
+
+
+def test_many_changes_of_the_list_of_calls_are_one_list() -> None:
+    watched = Watched()
+    for number in range(50):
+        watched.host.add(new_record(f"another-{number}")).apply(0, ev.Arrived(), [])
+    seen = watched.see((0, ev.Arrived(), []), (1, ev.MediaReady(), []), (2, None, hung_up()))
+    assert types(seen).count("active_calls_list") == 1
+    assert types(seen)[-1] == "active_calls_list"
+    assert len(seen[-1]["payload"]) == 50
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from offhook.call.actions import (
     SetGate,
     StartTimer,
 )
-from offhook.call.entries import TEXT_LIMIT, Digits, FunctionCall, Note, Turn
+from offhook.call.entries import TEXT_LIMIT, CallStatus, Digits, FunctionCall, Note, Turn
 from offhook.call.events import (
     AnswerAudioStarted,
     AnswerPlayed,
@@ -45,7 +45,7 @@ from offhook.call.events import (
     TurnCommitted,
 )
 from offhook.call.outcome import EndCause, Status
-from offhook.call.record import ENTRY_LIMIT, MASKED, CallRecord, CallStatus
+from offhook.call.record import ENTRY_LIMIT, MASKED, CallRecord
 
 
 def record_of(*steps: tuple[float, Event | None, list[Action]], sensitive: bool = False) -> CallRecord:

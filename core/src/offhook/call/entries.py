@@ -1,4 +1,4 @@
-"""What the record of a call is made of: turns, function calls, digits, notes and running timers.
+"""What the record of a call is made of: its status, turns, function calls, digits, notes and running timers.
 
 Times (`at`, `finished_at`) are seconds on the host's monotonic clock; `CallRecord.when` turns them into
 wall-clock times.
@@ -7,10 +7,21 @@ wall-clock times.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Literal
 
 TEXT_LIMIT: Final = 4000
 """Characters kept of one turn, argument list or tool output."""
+
+
+class CallStatus(StrEnum):
+    """The words of `ari_call_status_update`."""
+
+    RINGING = "ringing"
+    ACTIVE = "active"
+    ENDED = "ended"
+    ERROR = "error"
+    """Ended with `RECOG_STATUS` `ERROR`."""
 
 
 @dataclass(slots=True)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from . import actions as ac
 from . import events as ev
-from .entries import Digits, Entry, FunctionCall, Note, RunningTimer, Turn, bounded
+from .entries import CallStatus, Digits, Entry, FunctionCall, Note, RunningTimer, Turn, bounded
 from .outcome import Outcome, Status
 from .timers import KEYPAD
 
@@ -30,16 +29,6 @@ TELLING_DIGITS: Final = 3
 
 MASK: Final = "•"
 MASKED: Final = "(masked)"
-
-
-class CallStatus(StrEnum):
-    """The words of `ari_call_status_update`."""
-
-    RINGING = "ringing"
-    ACTIVE = "active"
-    ENDED = "ended"
-    ERROR = "error"
-    """Ended with `RECOG_STATUS` `ERROR`."""
 
 
 class CallRecord:
@@ -71,6 +60,7 @@ class CallRecord:
         self.caller_name = caller_name
         self.dialed = dialed
         self.started_at = started_at.astimezone(UTC)
+        self._started_posix = started_at.timestamp()
         self.mode = mode
         self.session_kind = session_kind
         self.digits_sensitive = digits_sensitive
@@ -129,25 +119,33 @@ class CallRecord:
     @property
     def activity(self) -> str:
         """What goes on just now, in a few words for people."""
-        running = [f.name for f in self._functions.values() if f.output is None]
-        doing = (
-            (self._ended is not None, "ended"),
-            (self.answered_ms is None, "connecting"),
-            (any(owner == KEYPAD for owner, _ in self.timers), "collecting digits"),
-            (self._speaking or self._talking, "caller speaking"),
-            (bool(self._playing), "prompt playing"),
-            (bool(self._sounding), "model speaking"),
-            (bool(running), f"running {running[-1] if running else ''}"),
-            (bool(self._response), "model thinking"),
-            (self._stream == "opening", "opening the stream"),
-            (self._listening, "listening"),
-        )
-        return next((words for holds, words in doing if holds), "waiting to listen")
+        if self._ended is not None:
+            return "ended"
+        if self.answered_ms is None:
+            return "connecting"
+        if any(owner == KEYPAD for owner, _ in self.timers):
+            return "collecting digits"
+        if self._speaking or self._talking:
+            return "caller speaking"
+        if self._playing:
+            return "prompt playing"
+        if self._sounding:
+            return "model speaking"
+        if running := [f.name for f in self._functions.values() if f.output is None]:
+            return f"running {running[-1]}"
+        if self._response:
+            return "model thinking"
+        if self._stream == "opening":
+            return "opening the stream"
+        return "listening" if self._listening else "waiting to listen"
 
     def when(self, at: float) -> datetime:
         """The wall-clock time (UTC) of a moment on the host's monotonic clock."""
-        began = at if self._began is None else self._began
-        return self.started_at + timedelta(seconds=at - began)
+        return datetime.fromtimestamp(self.posix_seconds(at), UTC)
+
+    def posix_seconds(self, at: float) -> float:
+        """The same, in seconds since 1970."""
+        return self._started_posix + at - (at if self._began is None else self._began)
 
     def masked_digits(self, digits: str) -> str:
         """Digits of the caller as people may see them."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Final
 
 from offhook import json_text
@@ -37,7 +37,13 @@ class Subscriber:
         self._limit = limit
         self._queue: deque[str] = deque()
         self._lost = 0
+        self._calls_changed = False
         self._filled = asyncio.Event()
+
+    def calls_changed(self) -> None:
+        """The list of active calls is another one: it comes once, after what is queued, however often it changed."""
+        self._calls_changed = True
+        self._filled.set()
 
     def offer(self, text: str) -> None:
         """Queue a text, or count it as lost. After a loss nothing is queued until the queue has run empty, so
@@ -52,11 +58,14 @@ class Subscriber:
         """The next text, or None if there is none yet."""
         if self._queue:
             return self._queue.popleft()
-        if not self._lost:
-            return None
-        lost, self._lost = self._lost, 0
-        self._queue.append(self._feed.active_calls())
-        return envelope(None, datetime.now(UTC), Told("events_lost", "CONSOLE", {"count": lost}, "WARN"))
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._calls_changed = True
+            return envelope(None, time.time(), Told("events_lost", "CONSOLE", {"count": lost}, "WARN"))
+        if self._calls_changed:
+            self._calls_changed = False
+            return self._feed.active_calls()
+        return None
 
     async def next(self) -> str:
         """The next text; waits for it."""
@@ -92,12 +101,13 @@ class Feed:
         if not self._subscribers:
             return
         try:
-            moment = record.when(now)
+            moment = record.posix_seconds(now)
             for told in tell(event, actions, record):
                 self._send(call_id, moment, told)
             if changes_status(event, actions):
                 self._send(call_id, moment, status_update(record))
-                self._offer(self.active_calls())
+                for subscriber in self._subscribers:
+                    subscriber.calls_changed()
         except Exception:
             # A mistake in showing a call must never become a mistake in the call.
             log.exception("an event could not be shown", extra={"call_id": call_id})
@@ -106,7 +116,7 @@ class Feed:
         """Show that everything that an ended call held is free, and its channel has left Stasis."""
         if not self._subscribers:
             return
-        moment = record.when(now)
+        moment = record.posix_seconds(now)
         self._send(call_id, moment, Told("call_cleanup_completed", "CALL", {}))
         self._send(call_id, moment, Told("call_stasis_end", "ARI", {}))
 
@@ -124,18 +134,16 @@ class Feed:
     def active_calls(self) -> str:
         """The envelope `active_calls_list`."""
         calls = [listed(record) for record in self._calls().values() if record.live]
-        return envelope(None, datetime.now(UTC), Told("active_calls_list", "CALL", calls))
+        return envelope(None, time.time(), Told("active_calls_list", "CALL", calls))
 
-    def _send(self, call_id: str, moment: datetime, told: Told) -> None:
-        self._offer(envelope(call_id, moment, told))
-
-    def _offer(self, text: str) -> None:
+    def _send(self, call_id: str, moment: float, told: Told) -> None:
+        text = envelope(call_id, moment, told)
         for subscriber in self._subscribers:
             subscriber.offer(text)
 
 
-def envelope(call_id: str | None, moment: datetime, told: Told) -> str:
-    """The original's envelope as JSON text."""
+def envelope(call_id: str | None, moment: float, told: Told) -> str:
+    """The original's envelope as JSON text. moment: in POSIX seconds."""
     return json_text.dumps(
         {
             "type": told.type,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from offhook.call.entries import Digits, Entry, FunctionCall, Note, RunningTimer, Turn
@@ -19,9 +20,14 @@ DELAYS_SHOWN = 20
 """The newest first-audio delays in a call's facts."""
 
 
-def timestamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as JavaScript writes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+@lru_cache(maxsize=4096)
+def timestamp(posix_seconds: float) -> str:
+    """ISO 8601 in UTC with milliseconds, as JavaScript writes it.
+
+    Kept, as what is shown of a call has mostly been shown a moment ago.
+    """
+    moment = datetime.fromtimestamp(posix_seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def listed(record: CallRecord) -> Json:
@@ -29,7 +35,7 @@ def listed(record: CallRecord) -> Json:
     return {
         "callId": record.call_id,
         "callerId": record.caller_id,
-        "startTime": timestamp(record.started_at),
+        "startTime": timestamp(record.started_at.timestamp()),
         "status": record.status.value,
     }
 
@@ -44,7 +50,7 @@ def facts(record: CallRecord) -> Json:
         "mode": record.mode,
         "sessionKind": record.session_kind,
         "activity": record.activity,
-        "endTime": timestamp(record.ended_at) if record.ended_at else None,
+        "endTime": timestamp(record.ended_at.timestamp()) if record.ended_at else None,
         "timers": [_timer(record, timer) for timer in record.timers.values()],
         "delays": {
             "answeredMs": record.answered_ms,
@@ -63,7 +69,7 @@ def whole_call(record: CallRecord, entries: Iterable[Entry] | None = None) -> Js
 
 def entry_json(record: CallRecord, entry: Entry) -> Json:
     """One entry of a call. `number` stays the same when it changes, so that a reader can replace it."""
-    head: Json = {"number": entry.number, "timestamp": timestamp(record.when(entry.at))}
+    head: Json = {"number": entry.number, "timestamp": timestamp(record.posix_seconds(entry.at))}
     match entry:
         case Turn():
             return head | {
@@ -98,7 +104,7 @@ def conversation_history(record: CallRecord) -> list[Json]:
     """What was said and done, as the original answers `get_conversation_history`."""
     history: list[Json] = []
     for entry in record.entries:
-        at = timestamp(record.when(entry.at))
+        at = timestamp(record.posix_seconds(entry.at))
         for actor, kind, content in _told(record, entry):
             history.append({"actor": actor, "type": kind, "content": content, "timestamp": at})
     return history
@@ -128,7 +134,7 @@ def _timer(record: CallRecord, timer: RunningTimer) -> Json:
         "name": timer.name,
         "owner": timer.owner,
         "seconds": timer.seconds,
-        "dueAt": timestamp(record.when(timer.at + timer.seconds)),
+        "dueAt": timestamp(record.posix_seconds(timer.at + timer.seconds)),
     }
 
 

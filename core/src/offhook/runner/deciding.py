@@ -88,7 +88,8 @@ class Deciding:
         self._busy = True
         while not self._over:
             now = max(self._loop.time(), at_least)
-            if self._call.deadline is not None and self._call.deadline <= now:
+            deadline = self._call.deadline
+            if deadline is not None and deadline <= now:
                 event = None
             elif self._inbox:
                 event = self._inbox.popleft()
