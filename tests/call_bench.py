@@ -83,7 +83,7 @@ class Bench(SimulatedCalls):
         self, request: str, error: AriError | None = None, *, times: int = 1_000_000, about: str = ""
     ) -> None:
         """From now on Asterisk refuses a request of the host, the `AriClient` method of that name, so many
-        times; by default as one that it cannot carry out. `about`: only with this argument.
+        times; by default as one that it cannot carry out. `about`: only with this argument, or this value in one.
         """
         refusal = error or ServerError("POST", f"/{request}", 500, "Allocation failed")
         original = getattr(self.host._ari, request)
@@ -91,7 +91,8 @@ class Bench(SimulatedCalls):
 
         async def refused(*arguments: Any, **options: Any) -> Any:
             nonlocal left
-            if left > 0 and (not about or about in arguments):
+            values = [value for given in arguments if isinstance(given, dict) for value in given.values()]
+            if left > 0 and (not about or about in arguments or about in values):
                 left -= 1
                 raise refusal
             return await original(*arguments, **options)

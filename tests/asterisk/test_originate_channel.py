@@ -139,6 +139,34 @@ async def test_the_callee_sees_who_calls_and_the_application_gets_arguments_and_
         assert phone.ended_by == "asterisk"
 
 
+NASTY = {
+    "RECOG_STATUS": "OK",
+    "EMPTY": "",
+    "COMMAS": "one, two,, three,",
+    "QUOTES": "she said \"hello, you\", 'really'",
+    "OPEN": "a (b [c",
+    "CLOSED": "a) b], c",
+    "BACKSLASHES": "C:\\dir\\, \\\\",
+    "SPACES": "  two on each side  ",
+    "OTHERS": "ü € 😀 ${SHELL(id)} $[1+1] a=b; c|d & <e> ^{x}",
+    "LONG": "word, " * 500,
+    "LAST": "",
+}
+"""Variables, and values with all that a dialplan might take for its own."""
+
+
+@pytest.mark.asyncio
+async def test_variables_set_with_one_request_hold_what_was_given(app: Application) -> None:
+    async with SipCallee() as phone:
+        await app.client.originate(phone.endpoint, channel_id="call-1", variables={"EMPTY": "before"})
+        await app.started("call-1")
+        await app.client.set_variables("call-1", NASTY)
+        for name, value in NASTY.items():
+            assert (await app.client.get_variable("call-1", name) or "") == value, name
+        await app.client.hangup("call-1")
+        await phone.wait_ended()
+
+
 @pytest.mark.asyncio
 async def test_the_same_request_again_is_the_same_call_and_an_unknown_endpoint_afterwards_still_unknown(
     app: Application,

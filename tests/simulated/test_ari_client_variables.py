@@ -90,6 +90,29 @@ async def test_without_eval_each_variable_is_read_by_itself_some_at_a_time(
 
 
 @pytest.mark.asyncio
+async def test_without_func_strings_each_variable_is_set_by_itself(
+    asterisk: Asterisk, ari: AriClient
+) -> None:
+    asterisk.has_eval = False
+    await ari.read_variables("17.1", ["APP_A"])
+    asterisk.seen.clear()
+    asterisk.answers["POST /channels/17.1/variable"] = (204, None)
+    await ari.set_variables("17.1", {"A": "one, two", "B": ""})
+    assert [request.body for request in asterisk.seen] == [
+        {"variable": "A", "value": "one, two"},
+        {"variable": "B", "value": ""},
+    ]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("name", ["A B", "SHELL(id)", "A,B", ""])
+async def test_only_plain_names_are_set_together(asterisk: Asterisk, ari: AriClient, name: str) -> None:
+    with pytest.raises(ValueError, match="not a plain channel variable name"):
+        await ari.set_variables("17.1", {"A": "1", name: "2"})
+    assert asterisk.seen == []
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("has_eval", [True, False])
 async def test_a_value_that_asterisk_cannot_pass_on_costs_only_itself(
     asterisk: Asterisk, ari: AriClient, has_eval: bool, caplog: pytest.LogCaptureFixture

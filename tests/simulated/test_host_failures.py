@@ -268,6 +268,7 @@ async def test_a_result_that_asterisk_does_not_take_still_gives_the_caller_back(
     async with bench(result_context="ivr", result_extension="next") as calls:
         caller = await calls.dial()
         await calls.listening()
+        calls.refuse("set_variables")
         calls.refuse("set_variable")
         await caller.press("1#")
         left = await caller.left_stasis()
@@ -282,7 +283,7 @@ async def test_one_lost_request_costs_no_result() -> None:
         caller = await calls.dial()
         await calls.listening()
         lost = AriUnreachable("POST", "/variable", None, "Server disconnected")
-        calls.refuse("set_variable", lost, times=1, about="dtmf")
+        calls.refuse("set_variables", lost, times=1, about="dtmf")
         await caller.press("1#")
         left = await caller.left_stasis()
     assert set(RESULT_VARIABLES) <= left.variables.keys()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook.ari.variables import MAX_EXPRESSION_BYTES, check_names, chunks, expression, values
+from offhook.ari.variables import MAX_EXPRESSION_BYTES, assignment, check_names, chunks, expression, values
+from offhook.simulators.asterisk.variables import arguments
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,40}", fullmatch=True)
 
@@ -44,3 +45,17 @@ def test_120_settings_take_two_requests() -> None:
 def test_only_plain_names_are_let_through(name: str) -> None:
     with pytest.raises(ValueError, match="not a plain channel variable name"):
         check_names(["APP_FINE", name])
+
+
+def test_variables_that_are_set_together_stand_in_their_order() -> None:
+    assert assignment({"B": "two", "A": 'a "b", (c]', "C": ""}) == (
+        "ARRAY(B,A,C)",
+        'two,a \\"b\\"\\, \\(c\\],',
+    )
+
+
+@given(st.dictionaries(NAMES, st.text(), min_size=1))
+def test_whatever_is_in_a_value_asterisk_takes_it_apart_as_it_was_given(given_values: dict[str, str]) -> None:
+    name, value = assignment(given_values)
+    assert arguments(name[len("ARRAY(") : -1]) == list(given_values)
+    assert arguments(value) == list(given_values.values())

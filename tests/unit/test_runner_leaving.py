@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import pytest
@@ -16,6 +16,7 @@ from offhook.runner.leaving import leave
 INFO = CallInfo("c1", "pbx-1")
 OUTCOME = decide("c1", EndCause.DTMF, recognition=False, transcripts=["four"], digits="4")
 RESULT = [f"set {name}={value}" for name, value in OUTCOME.variables().items()]
+TOGETHER = ", ".join(RESULT)
 
 
 class FakeAri:
@@ -33,6 +34,9 @@ class FakeAri:
     async def stop_playback(self, playback_id: str, *, missing_ok: bool = False) -> None:
         assert missing_ok, "a prompt that is over is no failure"
         await self._ask(f"stop {playback_id}")
+
+    async def set_variables(self, channel_id: str, values: Mapping[str, str]) -> None:
+        await self._ask(", ".join(f"set {name}={value}" for name, value in values.items()))
 
     async def set_variable(self, channel_id: str, name: str, value: str) -> None:
         await self._ask(f"set {name}={value}")
@@ -66,7 +70,7 @@ async def test_prompts_stop_first_then_the_result_is_set_then_the_dialplan_goes_
     assert await asked(FakeAri(), end, {"MINE": "1"}, playing=["p1", "p2"], talk_detect=True) == [
         "stop p1",
         "stop p2",
-        *RESULT,
+        TOGETHER,
         "set MINE=1",
         "set TALK_DETECT(remove)=",
         "continue ivr next 1",
@@ -84,41 +88,60 @@ async def test_prompts_stop_first_then_the_result_is_set_then_the_dialplan_goes_
     ],
 )
 async def test_the_way_out_is_the_calls(end: End, last: str) -> None:
-    assert await asked(FakeAri(), end) == [*RESULT, last]
+    assert await asked(FakeAri(), end) == [TOGETHER, last]
 
 
 @pytest.mark.asyncio
 async def test_a_prompt_that_cannot_be_stopped_costs_no_result() -> None:
     ari = FakeAri(on("stop", error(ServerError)))
-    assert await asked(ari, End(OUTCOME), playing=["p1", "p2"]) == ["stop p1", "stop p2", *RESULT, "continue"]
+    assert await asked(ari, End(OUTCOME), playing=["p1", "p2"]) == [
+        "stop p1",
+        "stop p2",
+        TOGETHER,
+        "continue",
+    ]
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("name", ["RECOG_STATUS", "BAD"])
-async def test_a_variable_that_is_refused_costs_no_other(name: str) -> None:
-    ari = FakeAri(on(f"set {name}", error(BadRequest, 400)))
-    wanted = [*RESULT, "set BAD=1", "set GOOD=2", "continue"]
+async def test_a_variable_of_a_plugins_that_is_refused_costs_no_other() -> None:
+    ari = FakeAri(on("set BAD", error(BadRequest, 400)))
+    wanted = [TOGETHER, "set BAD=1", "set GOOD=2", "continue"]
     assert await asked(ari, End(OUTCOME), {"BAD": "1", "GOOD": "2"}) == wanted
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("refusal", [error(BadRequest, 400), error(ServerError)])
+async def test_a_result_that_is_refused_in_one_is_set_one_by_one_and_what_is_refused_costs_no_other(
+    refusal: AriError,
+) -> None:
+    ari = FakeAri(on("set RECOG_STATUS", refusal, refusal))
+    assert await asked(ari, End(OUTCOME), {"MINE": "1"}) == [TOGETHER, *RESULT, "set MINE=1", "continue"]
+
+
+@pytest.mark.asyncio
+async def test_a_plugin_may_set_a_variable_of_the_result_its_own_way() -> None:
+    (together, *_) = await asked(FakeAri(), End(OUTCOME), {"DTMF_RESULT": "four"})
+    assert together == TOGETHER.replace("DTMF_RESULT=4", "DTMF_RESULT=four")
 
 
 @pytest.mark.asyncio
 async def test_an_asterisk_that_does_not_answer_is_not_asked_for_everything() -> None:
     ari = FakeAri(lambda request: error(AriUnreachable, None))
-    assert await asked(ari, End(OUTCOME)) == [RESULT[0], RESULT[0], "continue", "hangup"]
+    assert await asked(ari, End(OUTCOME)) == [TOGETHER, TOGETHER, "continue", "hangup"]
 
 
 @pytest.mark.asyncio
 async def test_a_request_that_got_no_answer_is_made_once_more() -> None:
-    ari = FakeAri(on("set DTMF_RESULT", error(AriUnreachable, None)))
-    requests = await asked(ari, End(OUTCOME))
-    assert requests.count("set DTMF_RESULT=4") == 2
-    assert list(dict.fromkeys(requests)) == [*RESULT, "continue"]
+    ari = FakeAri(on("set RECOG_STATUS", error(AriUnreachable, None)))
+    assert await asked(ari, End(OUTCOME)) == [TOGETHER, TOGETHER, "continue"]
+    ari = FakeAri(on("set MINE", error(AriUnreachable, None)))
+    assert await asked(ari, End(OUTCOME), {"MINE": "1"}) == [TOGETHER, "set MINE=1", "set MINE=1", "continue"]
 
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("gone", [error(NotFound, 404), error(Conflict, 409)])
 async def test_a_caller_who_is_gone_is_asked_nothing_more(gone: AriError) -> None:
-    assert await asked(FakeAri(on("set", gone)), End(OUTCOME)) == RESULT[:1]
+    assert await asked(FakeAri(on("set", gone)), End(OUTCOME)) == [TOGETHER]
 
 
 @pytest.mark.asyncio
@@ -139,4 +162,4 @@ async def test_a_caller_who_is_hanging_up_is_no_error(caplog: pytest.LogCaptureF
     ],
 )
 async def test_a_caller_whom_nothing_gets_out_has_been_tried_every_way(end: End, ways: list[str]) -> None:
-    assert await asked(FakeAri(lambda request: error(ServerError)), end) == [*RESULT, *ways]
+    assert await asked(FakeAri(lambda request: error(ServerError)), end) == [TOGETHER, *RESULT, *ways]

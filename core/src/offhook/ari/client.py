@@ -245,6 +245,17 @@ class AriClient:
         body = {"variable": name, "value": value}
         await self._http.post(f"/channels/{_segment(channel_id)}/variable", body=body)
 
+    async def set_variables(self, channel_id: str, values: Mapping[str, str]) -> None:
+        """Set several channel variables with one request (see variables.py); none is set where that fails.
+
+        Where Asterisk has not shown yet that it has no func_strings, it is taken to have them: read variables first.
+        `ValueError` for a name that is not plain.
+        """
+        variables.check_names(values)
+        together = dict([variables.assignment(values)]) if self._has_eval and values else values
+        for name, value in together.items():
+            await self.set_variable(channel_id, name, value)
+
     async def read_variables(self, channel_id: str, names: Iterable[str]) -> dict[str, str]:
         """Those of the named channel variables that are set, cheaply (see variables.py).
 

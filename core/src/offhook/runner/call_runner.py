@@ -361,15 +361,13 @@ class CallRunner:
             self.post(ev.MediaFailed(f"Asterisk cannot report the caller's talking: {error}"))
 
     async def _set_result(self, outcome: Outcome) -> None:
-        for name, value in outcome.variables().items():
-            if self._result.get(name) == value:
-                continue
-            try:
-                await self._equipment.ari.set_variable(self.info.channel_id, name, value)
-            except AriError as error:
-                log.debug("%s is not set ahead: %s", name, error, extra={"call_id": self.info.call_id})
-            else:
-                self._result[name] = value
+        new = {name: value for name, value in outcome.variables().items() if self._result.get(name) != value}
+        try:
+            await self._equipment.ari.set_variables(self.info.channel_id, new)
+        except AriError as error:
+            log.debug("the result is not set ahead: %s", error, extra={"call_id": self.info.call_id})
+        else:
+            self._result |= new
 
     async def _run_tool(self, tool_call_id: str, name: str, arguments: str) -> None:
         seconds = self.call.state.settings.tools.tool_timeout_seconds

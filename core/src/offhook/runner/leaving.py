@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from offhook.ari import (
     AriClient,
@@ -65,25 +66,30 @@ async def _hand_over(
             await ari.stop_playback(playback_id, missing_ok=True)
         except AriError as error:
             log.warning("a prompt cannot be stopped: %s", error, extra={"call_id": info.call_id})
-    variables = (
-        end.outcome.variables() | more_variables | ({"TALK_DETECT(remove)": ""} if talk_detect else {})
-    )
-    for name, value in variables.items():
+    known = end.outcome.variables()
+    wanted = known | more_variables | ({"TALK_DETECT(remove)": ""} if talk_detect else {})
+    result = {name: wanted.pop(name) for name in known}
+    try:
+        await _repeated(lambda: ari.set_variables(info.channel_id, result))
+    except (BadRequest, ServerError):
+        if end.outcome.cause is EndCause.HANGUP:
+            raise
+        wanted = result | wanted  # one by one: one that Asterisk refuses costs no other
+    for name, value in wanted.items():
         try:
-            await _set_variable(ari, info, name, value)
+            await _repeated(partial(ari.set_variable, info.channel_id, name, value))
         except (BadRequest, ServerError) as error:
             if end.outcome.cause is EndCause.HANGUP:
                 raise
-            # One that Asterisk refuses costs no other.
             log.error("%s could not be set: %s", name, error, extra={"call_id": info.call_id})
 
 
-async def _set_variable(ari: AriClient, info: CallInfo, name: str, value: str) -> None:
+async def _repeated(request: Callable[[], Awaitable[None]]) -> None:
     try:
-        await ari.set_variable(info.channel_id, name, value)
+        await request()
     except AriUnreachable:
         # Asterisk closes idle connections; a request sent just then is lost.
-        await ari.set_variable(info.channel_id, name, value)
+        await request()
 
 
 async def _let_go(ari: AriClient, info: CallInfo, end: End) -> None:

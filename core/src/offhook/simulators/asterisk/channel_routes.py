@@ -1,12 +1,14 @@
 """ARI's `/channels` resource."""
 
+from itertools import zip_longest
+
 from offhook.simulators.asterisk.channels import CallerChannel, Channel, ExternalMediaChannel, SnoopChannel
 from offhook.simulators.asterisk.outgoing import CalleeChannel
 from offhook.simulators.asterisk.playbacks import Playback, PlaybackQueue
 from offhook.simulators.asterisk.rest import NOTHING, Answer, AriError, Request, Routes
 from offhook.simulators.asterisk.rtp import PAYLOAD_TYPES
 from offhook.simulators.asterisk.talk_detect import TalkDetect
-from offhook.simulators.asterisk.variables import UnknownFunctionError, read
+from offhook.simulators.asterisk.variables import UnknownFunctionError, arguments, read
 
 routes = Routes()
 SNOOP_DIRECTIONS = ("none", "in", "out", "both")
@@ -153,6 +155,10 @@ async def set_variable(request: Request) -> Answer:
         _still_there(channel)
         if not name.endswith(")"):
             request.switch.varset(channel, name, value)
+        elif name.startswith("ARRAY("):
+            names, values = arguments(name[len("ARRAY(") : -1]), arguments(value)
+            for one, its_value in zip_longest(names, values[: len(names)], fillvalue=""):
+                request.switch.varset(channel, one, its_value)
         elif name.startswith("TALK_DETECT(") and isinstance(channel, CallerChannel):
             try:
                 channel.talk_detect = TalkDetect.parse(value) if name == "TALK_DETECT(set)" else None

@@ -1,8 +1,8 @@
 """Channel variables as the dialplan reads them: `${NAME}`, nesting, substrings, and the functions that ARI
 clients use.
 
-Enough of Asterisk's language for `GET /channels/{id}/variable` with `EVAL(…)`, `URIENCODE(…)`, `LEN(…)`,
-`CALLERID(…)` and `CHANNEL(…)`; anything else is an unknown function, as it is in Asterisk without the module.
+Enough of Asterisk's language for `ARRAY(…)`, and for `GET /channels/{id}/variable` with `EVAL(…)`, `URIENCODE(…)`,
+`LEN(…)`, `CALLERID(…)` and `CHANNEL(…)`; anything else is an unknown function, as it is in Asterisk without the module.
 """
 
 import re
@@ -49,6 +49,30 @@ def substitute(text: str, lookup: Lookup) -> str:
         position = end + 1
     result.append(text[position:])
     return "".join(result)
+
+
+def arguments(text: str) -> list[str]:
+    """Cut at commas as `AST_STANDARD_APP_ARGS` does: not in quotes or brackets, nor behind a backslash."""
+    found, depth, quoted, escaped = [""], {"(": 0, "[": 0}, False, False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+            continue
+        elif character == '"':
+            quoted = not quoted
+            continue
+        elif character in "([":
+            depth[character] += 1
+        elif character in ")]":
+            opening = "(" if character == ")" else "["
+            depth[opening] = max(0, depth[opening] - 1)
+        elif character == "," and not quoted and not any(depth.values()):
+            found.append("")
+            continue
+        found[-1] += character
+    return found
 
 
 def _value(expression: str, lookup: Lookup) -> str:
