@@ -97,6 +97,11 @@ def test_an_output_that_is_too_long_is_cut_and_the_model_is_told() -> None:
     assert output == "x" * OUTPUT_LIMIT + f"… [cut: the output had {OUTPUT_LIMIT + 5} characters]"
 
 
+def test_whoever_changes_a_definition_changes_no_other() -> None:
+    BRING.definition()["parameters"]["properties"].clear()
+    assert set(BRING.definition()["parameters"]["properties"]) == {"dish", "count"}
+
+
 def test_the_definition_is_what_the_realtime_api_takes() -> None:
     definition = BRING.definition()
     assert {key: definition[key] for key in ("type", "name", "description")} == {

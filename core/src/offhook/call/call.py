@@ -144,7 +144,8 @@ class Call:
             self._ask_activation(event, out)
         if self._keypad and only in ("", KEYPAD) and not self.ended:
             self._perform(self._keypad.on(event, self.view), KEYPAD, out)
-        if only in ("", SPEECH, CALL):
+        # The model's words, several times a second, are for people: no rule of ours depends on them.
+        if only in ("", SPEECH, CALL) and not isinstance(event, ev.AnswerTranscript):
             # Where the keypad took over, what the model or the caller still says decides nothing any more.
             for part in (self._setup,) if state.phase is Phase.KEYPAD else self._core:
                 if self.ended:
