@@ -146,3 +146,24 @@ async def test_anybody_may_post_from_any_thread() -> None:
     assert desk.call.outcome is None, "not in that thread"
     await desk.until(lambda: desk.call.outcome)
     await desk.close()
+
+
+@pytest.mark.asyncio
+async def test_what_was_decided_is_done_before_it_is_shown_and_shown_though_it_fails() -> None:
+    """Showing takes its time, and an answer that is to stop must not wait for it."""
+    order: list[str] = []
+
+    def carry_out(action: Action) -> None:
+        order.append(type(action).__name__)
+        raise RuntimeError("a mistake of ours")
+
+    deciding = Deciding(
+        Call(CallInfo("call-1", "channel-1"), settings_with(greeting_audio_path="none"), activation=[Slow()]),
+        aside=lambda function: asyncio.sleep(0, function()),
+        carry_out=carry_out,
+        watch=lambda event, actions, now: order.append(f"{type(event).__name__} shown"),
+        failed=lambda error: order.append(str(error)),
+    )
+    deciding.begin(Arrived())
+    deciding.end()
+    assert order == ["ConnectMedia", "Arrived shown", "a mistake of ours"]

@@ -26,7 +26,7 @@ class Deciding:
 
     A decision is made at once, in the event loop's thread, unless a part of a plugin from outside is asked: then it
     is made `aside`, where it may wait for the plugin's code, and what happens meanwhile waits in the inbox. carry_out:
-    does what was decided. watch: is told first. failed: a mistake of ours; the call cannot go on.
+    does what was decided. watch: is told next. failed: a mistake of ours; the call cannot go on.
     """
 
     def __init__(
@@ -121,10 +121,13 @@ class Deciding:
         return self._call.tick(now) if event is None else self._call.handle(event, now)
 
     def _hand_on(self, event: ev.Event | None, actions: list[do.Action], now: float) -> None:
-        if event is not None or actions:
-            self._watch(event, actions, now)
-        for action in actions:
-            self._carry_out(action)
+        # An answer that is to stop does not wait until everybody has been told so.
+        try:
+            for action in actions:
+                self._carry_out(action)
+        finally:
+            if event is not None or actions:
+                self._watch(event, actions, now)
 
     def _set_alarm(self) -> None:
         deadline = None if self._over else self._call.deadline
