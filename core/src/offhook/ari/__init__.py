@@ -1,6 +1,6 @@
 """ARI, Asterisk's REST interface and event stream: the host's only way to control calls.
 
-`client.py` makes the requests, `events.py` reads the stream, `models.py` holds what both speak of,
+`client.py` makes the requests, `events.py` reads the stream from `event_socket.py`, `models.py` holds what both speak of,
 `parsing.py` reads it from JSON, `errors.py` says what can go wrong.
 """
 
