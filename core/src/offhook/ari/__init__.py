@@ -1,7 +1,7 @@
 """ARI, Asterisk's REST interface and event stream: the host's only way to control calls.
 
-`client.py` makes the requests, `events.py` reads the stream from `event_socket.py`, `models.py` holds what both speak of,
-`parsing.py` reads it from JSON, `errors.py` says what can go wrong.
+`client.py` makes the requests, `events.py` reads the stream from `event_socket.py`, `models.py` holds what both speak
+of, `parsing.py` reads it from JSON, `errors.py` says what can go wrong.
 """
 
 from .client import AriClient
