@@ -17,7 +17,7 @@ Script = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 
 class EventServer:
-    """Serves `/ari/events`: each connection plays the next script; None refuses it with `refusal`."""
+    """Serves `/ari/events`: each connection plays the next script; a number refuses it with that status."""
 
     def __init__(self) -> None:
         self.url = ""

@@ -252,8 +252,10 @@ class AriClient:
         `ValueError` for a name that is not plain.
         """
         variables.check_names(values)
-        together = dict([variables.assignment(values)]) if self._has_eval and values else values
-        for name, value in together.items():
+        if self._has_eval and values:
+            await self.set_variable(channel_id, *variables.assignment(values))
+            return
+        for name, value in values.items():
             await self.set_variable(channel_id, name, value)
 
     async def read_variables(self, channel_id: str, names: Iterable[str]) -> dict[str, str]:

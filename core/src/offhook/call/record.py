@@ -144,7 +144,7 @@ class CallRecord:
         return datetime.fromtimestamp(self.posix_seconds(at), UTC)
 
     def posix_seconds(self, at: float) -> float:
-        """The same, in seconds since 1970."""
+        """The same moment in seconds since 1970."""
         return self._started_posix + at - (at if self._began is None else self._began)
 
     def masked_digits(self, digits: str) -> str:

@@ -85,6 +85,7 @@ async def _hand_over(
 
 
 async def _repeated(request: Callable[[], Awaitable[None]]) -> None:
+    """Make a request, and once more if no answer came."""
     try:
         await request()
     except AriUnreachable:
