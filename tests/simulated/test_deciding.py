@@ -59,7 +59,7 @@ class Desk:
             aside=self._aside,
             carry_out=self.done.append,
             watch=lambda event, actions, now: self.watched.append(event),
-            failed=self.errors.append,
+            failed=lambda event, error: self.errors.append(error),
         )
 
     async def _aside(self, function: Callable[[], list[Action]]) -> list[Action]:
@@ -162,8 +162,54 @@ async def test_what_was_decided_is_done_before_it_is_shown_and_shown_though_it_f
         aside=lambda function: asyncio.sleep(0, function()),
         carry_out=carry_out,
         watch=lambda event, actions, now: order.append(f"{type(event).__name__} shown"),
-        failed=lambda error: order.append(str(error)),
+        failed=lambda event, error: order.append(f"{event}: {error}"),
     )
     deciding.begin(Arrived())
     deciding.end()
-    assert order == ["ConnectMedia", "Arrived shown", "a mistake of ours"]
+    assert order == ["ConnectMedia", "Arrived shown", "None: a mistake of ours"]
+
+
+@pytest.mark.asyncio
+async def test_a_timer_that_nobody_answers_is_shown_too() -> None:
+    """Whoever decides all of it again must know when the timer ran out."""
+
+    class Patient:
+        def on(self, event: Event, call: CallView) -> Iterable[Action]:
+            if isinstance(event, Started):
+                yield StartTimer("soon", 0.01)
+
+    shown: list[tuple[Event | None, list[Action]]] = []
+    settings = settings_with(greeting_audio_path="none", preconnect=False)
+    deciding = Deciding(
+        Call(CallInfo("call-1", "channel-1"), settings, activation=[Patient()]),
+        aside=lambda function: asyncio.sleep(0, function()),
+        carry_out=lambda action: None,
+        watch=lambda event, actions, now: shown.append((event, list(actions))),
+        failed=lambda event, error: pytest.fail(str(error)),
+    )
+    deciding.begin(Arrived())
+    deciding.post(MediaReady())
+    async with asyncio.timeout(10):
+        while len(shown) < 3:  # noqa: ASYNC110 - what is watched has no event of its own
+            await asyncio.sleep(0.005)
+    deciding.end()
+    assert shown[2] == (None, [])
+
+
+@pytest.mark.asyncio
+async def test_an_event_that_the_call_fails_at_is_told_with_the_failure() -> None:
+    class Broken(Call):
+        def handle(self, event: Event, now: float) -> list[Action]:
+            raise RuntimeError("a mistake of ours")
+
+    failed: list[str] = []
+    deciding = Deciding(
+        Broken(CallInfo("call-1", "channel-1"), settings_with(), activation=()),
+        aside=lambda function: asyncio.sleep(0, function()),
+        carry_out=lambda action: None,
+        watch=lambda event, actions, now: pytest.fail("nothing was decided"),
+        failed=lambda event, error: failed.append(f"{event}: {error}"),
+    )
+    deciding.begin(Arrived())
+    deciding.end()
+    assert failed == ["Arrived(channel_up=False): a mistake of ours"]

@@ -113,7 +113,7 @@ class CallRunner:
         """The call is over, though it may still hold resources."""
         return self._end.done()
 
-    def _call_failed(self, error: Exception) -> None:
+    def _call_failed(self, event: ev.Event | None, error: Exception) -> None:
         # A mistake of ours must not leave a caller in silence.
         log.error("the call cannot go on", exc_info=error, extra={"call_id": self.info.call_id})
         if self.ended:
@@ -121,7 +121,7 @@ class CallRunner:
         reason = f"internal error: {type(error).__name__}: {error}"
         end = do.End(self.call.outcome or outcome_of(self.call.state, EndCause.PLUGIN_ERROR, reason))
         self._finish(end)
-        self._watch(None, [end], self._loop.time())
+        self._watch(event, [end], self._loop.time())
 
     def _finish(self, end: do.End) -> None:
         if not self.ended:

@@ -26,7 +26,8 @@ class Deciding:
 
     A decision is made at once, in the event loop's thread, unless a part of a plugin from outside is asked: then it
     is made `aside`, where it may wait for the plugin's code, and what happens meanwhile waits in the inbox. carry_out:
-    does what was decided. watch: is told next. failed: a mistake of ours; the call cannot go on.
+    does what was decided. watch: is told next. failed: is told of a mistake of ours, with the event that `watch` has
+    not been told of because of it, if any; the call cannot go on.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Deciding:
         aside: Aside,
         carry_out: Callable[[do.Action], None],
         watch: Watch,
-        failed: Callable[[Exception], None],
+        failed: Callable[[ev.Event | None, Exception], None],
     ) -> None:
         self._call = call
         self._aside = aside
@@ -104,17 +105,20 @@ class Deciding:
 
     def _decide(self, event: ev.Event | None, now: float) -> None:
         try:
-            self._hand_on(event, self._decided(event, now), now)
+            actions = self._decided(event, now)
         except Exception as error:
-            self._failed(error)
+            self._failed(event, error)
+        else:
+            self._hand_on(event, actions, now)
 
     async def _decide_aside(self, event: ev.Event | None, now: float) -> None:
         try:
             actions = await self._aside(lambda: self._decided(event, now))
+        except Exception as error:
+            self._failed(event, error)
+        else:
             if not self._over:
                 self._hand_on(event, actions, now)
-        except Exception as error:
-            self._failed(error)
         self._go_on()
 
     def _decided(self, event: ev.Event | None, now: float) -> list[do.Action]:
@@ -123,11 +127,13 @@ class Deciding:
     def _hand_on(self, event: ev.Event | None, actions: list[do.Action], now: float) -> None:
         # An answer that is to stop does not wait until everybody has been told so.
         try:
-            for action in actions:
-                self._carry_out(action)
-        finally:
-            if event is not None or actions:
+            try:
+                for action in actions:
+                    self._carry_out(action)
+            finally:
                 self._watch(event, actions, now)
+        except Exception as error:
+            self._failed(None, error)
 
     def _set_alarm(self) -> None:
         deadline = None if self._over else self._call.deadline

@@ -18,6 +18,7 @@ from .model import Settings
 from .section import About, Section
 
 HIDDEN = "***"
+_PYDANTICS_MASK = str(SecretStr("a secret"))
 _SHOWN_CHARACTERS = 120
 
 
@@ -84,15 +85,19 @@ class Leaf:
 
 def shown_tree(settings: Settings) -> dict[str, Any]:
     """All settings as the tree of a JSON file, with secrets masked."""
-    tree: dict[str, Any] = {}
-    for leaf in leaves():
-        *way, name = leaf.path.split(".")
-        place = tree
-        for step in way:
-            place = place.setdefault(step, {})
-        shown = leaf.shown(settings)
-        place[name] = shown if isinstance(leaf.of(settings), str | SecretStr) else json.loads(shown)
-    return tree
+    return {name: _shown(value) for name, value in settings.model_dump(mode="json", by_alias=True).items()}
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _shown(inner) for name, inner in value.items()}
+        case list():
+            return [_shown(inner) for inner in value]
+        case str():
+            return HIDDEN if value == _PYDANTICS_MASK else _without_credentials(value)
+        case _:
+            return value
 
 
 def _without_credentials(text: str) -> str:
