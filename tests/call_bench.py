@@ -5,13 +5,16 @@ validated against the types of the `openai` package.
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from offhook import Host
 from offhook.ari import AriError, ServerError
 from offhook.plugins.hooks import Hooks
+from offhook.replay import replay
 from offhook.simulators.asterisk import SimulatedAsterisk, SimulatedCaller
 from offhook.simulators.caller import LeftStasis
 from offhook.simulators.realtime import SimulatedRealtime
@@ -159,6 +162,17 @@ def with_plugin(*plugins: object) -> Hooks:
     return hooks
 
 
+def decided_alike(journals: Path, hooks: Hooks) -> None:
+    """Decide every call again from its journal."""
+    if hooks._threads:
+        return  # a stranger's thread is gone with its host, and some of them never answer
+    for journal in sorted(journals.rglob("*.jsonl")):
+        with journal.open(encoding="utf-8") as lines:
+            again = replay(lines, hooks)
+        assert again.difference is None, again.difference
+        assert again.cause, again.notes
+
+
 @asynccontextmanager
 async def bench(
     *,
@@ -172,19 +186,21 @@ async def bench(
     """A host with its surroundings; at the end, proof that nothing is left of any call.
 
     `changes` are settings of the host. Every message of both sides of every Realtime session is validated
-    against the types of the `openai` package.
+    against the types of the `openai` package, and every call's journal is decided again.
     """
-    async with simulated_host(
-        hooks=hooks,
-        ears=ears,
-        mouth=mouth,
-        asterisk_options=asterisk_options,
-        provider_options=provider_options,
-        calls_class=Bench,
-        **changes,
-    ) as calls:
-        yield calls
-        calls.release()
-    for session in calls.provider.sessions:
-        for message in session.messages:
-            (validate_server if message.from_server else validate_client)(message.body)
+    with tempfile.TemporaryDirectory() as journals:
+        async with simulated_host(
+            hooks=hooks,
+            ears=ears,
+            mouth=mouth,
+            asterisk_options=asterisk_options,
+            provider_options=provider_options,
+            calls_class=Bench,
+            **{"journal_dir": journals, **changes},
+        ) as calls:
+            yield calls
+            calls.release()
+        for session in calls.provider.sessions:
+            for message in session.messages:
+                (validate_server if message.from_server else validate_client)(message.body)
+        decided_alike(Path(journals), hooks or Hooks.installed())

@@ -14,7 +14,8 @@ NOT_PER_CALL = {
     "transferTargets", "settableVariables", "httpEndpoints", "mcpServers",
     "aiProvider", "apiKey", "baseUrl", "azureApiKey", "azureEndpoint",
     "ariUrl", "ariUsername", "ariPassword", "ariAppName", "ariTimeoutSeconds", "settingsTimeoutMs",
-    "port", "hostIp", "publicUrl", "token", "level", "disabled", "choices", "strictPlugins", "mediaTransport",
+    "port", "hostIp", "publicUrl", "token", "level", "journalDir", "disabled", "choices", "strictPlugins",
+    "mediaTransport",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from offhook.calls import Calls
 from offhook.console import Feed
 from offhook.plugins.hooks import Hooks
 from offhook.runner.deciding import Watch
+from offhook.telemetry.journal import Journal
 
 log = logging.getLogger("offhook.host")
 
@@ -22,7 +23,7 @@ ENDED_KEPT = 50
 
 
 class CallRecords:
-    """Keeps the records, and tells everybody who watches: the console's feed, subscribers and plugins."""
+    """Keeps the records, and tells everybody who watches: the journal, the console's feed, subscribers and plugins."""
 
     def __init__(self, hooks: Hooks, calls: Calls) -> None:
         self.all: dict[str, CallRecord] = {}
@@ -33,7 +34,7 @@ class CallRecords:
         self._hooks = hooks
         self._calls = calls
 
-    def open(self, record: CallRecord, problems: Sequence[str]) -> Watch:
+    def open(self, record: CallRecord, problems: Sequence[str], journal: Journal | None) -> Watch:
         """Take in a new call. What is returned is to be told of everything that its call decides."""
         self.all[record.call_id] = record
         loop = asyncio.get_running_loop()
@@ -43,6 +44,8 @@ class CallRecords:
         observed = self._hooks.has("call_event")
 
         def watch(event: ev.Event | None, actions: Sequence[Action], now: float) -> None:
+            if journal is not None:
+                journal.add(event, actions, now)
             try:
                 record.apply(now, event, actions)
             except Exception:

@@ -20,10 +20,12 @@ from offhook import __version__
 from offhook.ari import AriError, AriUnreachable, Unauthorized
 from offhook.console import ConsoleError
 from offhook.host import Host, HostError
-from offhook.plugins.hooks import BadPlugin
+from offhook.plugins.hooks import BadPlugin, Hooks
 from offhook.plugins.listing import listed
 from offhook.plugins.loader import PluginConflict, survey, unmatched
 from offhook.plugins.new_plugin import KINDS, NewPluginRefused, new_plugin
+from offhook.replay import JournalError, Moment, find_journal, replay
+from offhook.replay_text import moment_text, report
 from offhook.settings import LayeredSettings, Settings, SettingsError, describe, load_settings
 from offhook.telemetry.logs import set_up_logging
 
@@ -140,6 +142,33 @@ def plugins_new(options: argparse.Namespace) -> int:
     return 0
 
 
+def replay_call(options: argparse.Namespace) -> int:
+    """`offhook replay CALL`: decide a call again from its journal; 1 if something is decided otherwise now."""
+    layered = _settings(options)
+    chosen = layered.settings.plugins
+    set_up_logging(layered.settings.logging.level)
+
+    def tell(moment: Moment) -> None:
+        if options.show:
+            print(moment_text(moment))
+
+    try:
+        journal = find_journal(options.call, layered.settings.logging.journal_dir)
+        with (
+            journal.open(encoding="utf-8", errors="surrogateescape") as lines,
+            contextlib.closing(Hooks.installed(disabled=chosen.disabled, choices=chosen.choices)) as hooks,
+        ):
+            replayed = replay(lines, hooks, tell=tell)
+    except JournalError as error:
+        print(f"offhook: {options.call} is not a journal that can be read: {error}", file=sys.stderr)
+        return 2
+    except (PluginConflict, OSError) as error:
+        print(f"offhook: {error}", file=sys.stderr)
+        return 2
+    print(report(replayed))
+    return 0 if replayed.difference is None else 1
+
+
 def demo(options: argparse.Namespace) -> int:
     """`offhook demo`: a whole call, without a key, Asterisk or network."""
     try:
@@ -206,7 +235,11 @@ def _parser() -> argparse.ArgumentParser:
     installed.set_defaults(command=plugins)
     for command in (listing, installed):
         command.add_argument("--json", action="store_true", help="as JSON")
-    for command in (serving, listing, installed):
+    again = commands.add_parser("replay", help="decide a call again from its journal, and compare")
+    again.set_defaults(command=replay_call)
+    again.add_argument("call", metavar="CALL", help="the journal's file, or the call's id (OFFHOOK_CALL_ID)")
+    again.add_argument("--show", action="store_true", help="what happened when, and what the call did")
+    for command in (serving, listing, installed, again):
         command.add_argument("--config", type=Path, metavar="FILE", help="a JSON file with settings")
         command.add_argument(
             "--env-file",

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,7 @@ from offhook.runner.call_runner import Equipment
 from offhook.runner.call_settings import with_known_modes
 from offhook.secrets import Secrets, Vault
 from offhook.settings import LayeredSettings, Settings, SettingsError, check_ready, shown_tree
+from offhook.telemetry.journal import Journals, why_no_journal
 from offhook.telemetry.metrics import CONTENT_TYPE, HostMetrics
 from offhook.telemetry.stalls import Stalls
 from offhook.telemetry.totals import Totals
@@ -126,6 +128,7 @@ class Host:
         settings = self._layered.settings
         if missing := check_ready(settings):
             raise SettingsError(missing)
+        self._layered.with_check("journalDir", why_no_journal)
         asterisk, media = settings.asterisk, settings.media
         try:
             ports = RtpPorts(media.rtp_bind_ip or media.rtp_host_ip, media.rtp_port_min, media.rtp_port_max)
@@ -150,7 +153,7 @@ class Host:
             opened.callback(self._totals.closed, part)
         await opened.enter_async_context(self._ari)
         self._equipment = Equipment(self._ari, self._arrivals, ports, self._totals, pacer, self.hooks)
-        self._reception.open(self._equipment)
+        self._reception.open(self._equipment, self._open_journals(opened))
         if self._serves_console:
             self._console = await self._make_console()
             await self._console.start()
@@ -161,6 +164,16 @@ class Host:
         opened.push_async_callback(self._stop_reading, events)
         opened.push_async_callback(self._reception.close)
         await self.hooks.host_started(self)
+
+    def _open_journals(self, opened: AsyncExitStack) -> Journals | None:
+        directory = self.settings.logging.journal_dir
+        if not directory:
+            return None
+        journals = Journals(Path(directory))
+        opened.push_async_callback(journals.close)
+        self._totals.opened(journals)
+        opened.callback(self._totals.closed, journals)
+        return journals
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

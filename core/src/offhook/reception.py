@@ -29,6 +29,8 @@ from offhook.runner.call_settings import read_call_settings
 from offhook.runner.leaving import leave
 from offhook.secrets import Vault
 from offhook.settings import LayeredSettings
+from offhook.telemetry.journal import Journal, Journals
+from offhook.telemetry.journal_lines import Head
 
 log = logging.getLogger("offhook.host")
 
@@ -62,9 +64,10 @@ class Reception:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
-    def open(self, equipment: Equipment) -> None:
-        """From now on callers can be taken in."""
+    def open(self, equipment: Equipment, journals: Journals | None) -> None:
+        """From now on callers can be taken in. journals: None writes none."""
         self._equipment = equipment
+        self._journals = journals
 
     async def close(self) -> None:
         """End the calls that run, and wait until they have given back everything."""
@@ -241,9 +244,22 @@ class Reception:
             self._equipment,
             await self._hooks.tools(settings),
             answered=answered,
-            watch=self.records.open(record, layered.problems),
+            watch=self.records.open(record, layered.problems, self._journal(info, layered, record)),
         )
         return LiveCall(runner, layered, record), runner
+
+    def _journal(self, info: CallInfo, layered: LayeredSettings, record: CallRecord) -> Journal | None:
+        if self._journals is None:
+            return None
+        taking_part = {
+            plugin.name: f"{plugin.distribution} {plugin.version}"
+            for plugin in self._hooks.plugins
+            if plugin.plugin is not None
+        }
+        now = asyncio.get_running_loop().time()
+        return self._journals.open(
+            Head(info, layered.settings, now, record.started_at, taking_part, layered.problems)
+        )
 
     def _forget(self, channel_id: str, call: LiveCall | list[ev.Event]) -> None:
         """The channel has no call any more, unless the dialplan has sent it here again meanwhile."""

@@ -47,6 +47,12 @@ class Timers:
         """All running timers."""
         return list(self._deadlines)
 
+    def due(self, now: float) -> list[Key]:
+        """The timers that are due, the one that has been due longest first."""
+        return sorted(
+            (key for key, at in self._deadlines.items() if at <= now), key=self._deadlines.__getitem__
+        )
+
     def pop_expired(self, now: float) -> Key | None:
         """Take out the timer that has been due longest, or None if none is due."""
         if not self._deadlines:

@@ -27,6 +27,7 @@ from .sources import (
     misspelt_names,
     named_entries,
     read_dotenv,
+    tree_entries,
 )
 
 DEFAULT = "default"
@@ -88,6 +89,10 @@ class LayeredSettings:
     ) -> Self:
         """These settings with `values` (setting name → value) over them; see `with_entries`."""
         return self.with_entries(named_entries(origin, values), strict=strict, per_call_only=per_call_only)
+
+    def with_tree(self, origin: str, tree: Mapping[str, Any]) -> Self:
+        """These settings with the tree of a settings file over them, such as `shown_tree` gives; see `with_entries`."""
+        return self.with_entries(tree_entries(tree, origin))
 
     def with_entries(
         self, entries: Iterable[Entry | Problem], *, strict: bool = False, per_call_only: bool = False

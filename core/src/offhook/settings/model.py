@@ -68,10 +68,17 @@ class ServerConfig(Section):
 
 
 class LoggingConfig(Section):
-    """The log."""
+    """The log, and the journals of calls."""
 
     level: Annotated[Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(log_level)] = (
         setting("info", "Least severity that is logged.", env="LOG_LEVEL")
+    )
+    journal_dir: str = setting(
+        "",
+        "Directory for the calls' journals, each a file that `offhook replay FILE` reads; none writes no journals.",
+        env="JOURNAL_DIR",
+        none_is_empty=True,
+        allowed="none, or a directory that the host can write to",
     )
 
 

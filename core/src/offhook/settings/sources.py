@@ -55,7 +55,12 @@ def file_entries(path: Path) -> Iterator[Entry | Problem]:
     except UnicodeDecodeError:
         yield Problem(f"{origin} is not UTF-8 text")
     else:
-        yield from _tree_entries(tree, Settings, "", origin)
+        yield from tree_entries(tree, origin)
+
+
+def tree_entries(tree: Any, origin: str) -> Iterator[Entry | Problem]:
+    """Entries of the tree of a JSON configuration file."""
+    yield from _tree_entries(tree, Settings, "", origin)
 
 
 def _tree_entries(tree: Any, section: type[Section], path: str, origin: str) -> Iterator[Entry | Problem]:

@@ -35,6 +35,7 @@ COUNTED: Final = (
     ("loop_stalls", "loop_stalls", "Times that the event loop was held up for more than 20 ms: overload."),
     ("loop_stalled_ms", "loop_stalled_ms", "How long it was held up these times, in milliseconds."),
     ("playout_late_ticks", "late_ticks", "Ticks of the playout's clock more than 5 ms late: overload."),
+    ("journals_lost", "journals_lost", "Calls whose journal could not be written to its end."),
     ("playout_skipped_ms", "skipped_ms", "Time that the playout's clock could not catch up after a stall."),
 )
 """Name of the metric, the count that it sums (`Totals`), and what it is."""

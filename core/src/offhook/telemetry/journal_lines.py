@@ -1,0 +1,330 @@
+"""The lines of a call's journal: one JSON object each, the head first, then every event with the actions that followed.
+
+    {"journal": 1, "offhook": "0.1.0", "began": 8361.2, "started": "…", "call": {…}, "settings": {…}, …}
+    {"at": 8361.204, "event": {"Digit": {"digit": "1", "duration_ms": 80}}, "actions": [{"StartTimer": {…}}]}
+    {"at": 8363.2, "event": null, "actions": [{"End": {…}}]}
+
+`at` is the very number that the call was given as `now`, in seconds of the host's monotonic clock; an event that is
+null means that time passed. The names are those of `call/events.py` and `call/actions.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import version
+from typing import Any, Final, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from offhook import json_text
+from offhook.call import actions as do
+from offhook.call import events as ev
+from offhook.call.info import CallInfo
+from offhook.call.record import MASK, MASKED, TELLING_DIGITS
+from offhook.settings import LayeredSettings, Settings, shown_tree
+
+VERSION: Final = 1
+OPAQUE: Final = "$opaque"
+"""The key of what stands for a value that JSON has no form for: its `repr`."""
+REPR_LIMIT: Final = 200
+
+_WORDS: Final = frozenset(
+    {"text", "arguments", "output", "reason", "message", "transcription", "error", "data", "result"}
+)
+"""The fields in which sensitive digits may turn up again."""
+_EVENTS: Final[Mapping[str, Any]] = {event.__name__: event for event in get_args(ev.Event)}
+
+
+class JournalError(ValueError):
+    """A journal that cannot be read; the text says which line, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first line: what a call was made with."""
+
+    call: CallInfo
+    settings: Settings
+    """All layers merged; secrets are masked."""
+    began: float
+    """Seconds on the host's monotonic clock when the call was made."""
+    started: datetime
+    """The time of day at that moment."""
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Each plugin that took part: its distribution and version."""
+    problems: tuple[str, ...] = ()
+    """What was wrong with the call's settings."""
+    offhook: str = version("offhook-core")
+    """The version that wrote the journal."""
+
+    def line(self) -> str:
+        return json_text.dumps(
+            {
+                "journal": VERSION,
+                "offhook": self.offhook,
+                "began": self.began,
+                "started": self.started.astimezone(UTC).isoformat(),
+                "call": self.call,
+                "problems": self.problems,
+                "plugins": self.plugins,
+                "settings": shown_tree(self.settings),
+            },
+            default=_fields,
+        )
+
+    @classmethod
+    def read(cls, line: str) -> Head:
+        """Raises JournalError."""
+        told = _json(line, 1)
+        if told.get("journal") != VERSION:
+            raise JournalError(
+                f"line 1: journal is {told.get('journal')!r}; this version reads journals that begin with "
+                f'{{"journal":{VERSION}'
+            )
+        try:
+            return cls(
+                call=TypeAdapter(CallInfo).validate_python(told["call"]),
+                settings=_settings(told["settings"]),
+                began=float(told["began"]),
+                started=datetime.fromisoformat(told["started"]),
+                offhook=str(told["offhook"]),
+                plugins=dict(told["plugins"]),
+                problems=tuple(told["problems"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(f"line 1: {_one_line(error)}") from None
+
+
+class LineWriter:
+    """Makes the lines of one call.
+
+    digits_sensitive: the caller's digits are masked wherever they appear (`dtmfSensitive`), but for the terminator,
+    without which nobody could tell where they ended. A `SendText` that is sensitive has its text masked in any case.
+    """
+
+    def __init__(self, *, digits_sensitive: bool, terminator: str) -> None:
+        self._sensitive = digits_sensitive
+        self._terminator = terminator
+        self._pressed = ""
+        self._growing = Growing()
+
+    def line(self, event: ev.Event | None, actions: Sequence[do.Action], now: float) -> str:
+        told: Any = None if event is None else _event(event)
+        did: Any = [_action(action) for action in actions]
+        if self._sensitive:
+            if isinstance(event, ev.Digit):
+                self._pressed += event.digit
+            # As plain values, which can be looked through.
+            told, did = json_text.loads(json_text.dumps([told, did], default=_fields))
+            self._mask(told)
+            self._mask(did)
+        if type(event) in _GROWING:
+            told = self._growing.shortened(told)
+        return json_text.dumps({"at": now, "event": told, "actions": did}, default=_fields)
+
+    def _mask(self, value: Any) -> None:
+        """Mask digits in place, wherever a field may hold them."""
+        for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            if key in ("digit", "digits"):
+                value[key] = "".join(one if one == self._terminator else MASK for one in inner)
+            elif key in _WORDS:
+                value[key] = self._masked(inner)
+            elif isinstance(inner, dict | list):
+                self._mask(inner)
+
+    def _masked(self, value: Any) -> Any:
+        match value:
+            case str():
+                return without_digits(value, self._pressed)
+            case dict():
+                return {key: self._masked(inner) for key, inner in value.items()}
+            case list():
+                return [self._masked(inner) for inner in value]
+            case _:
+                return value
+
+
+class LineReader:
+    """Reads the lines after the head, in order."""
+
+    def __init__(self) -> None:
+        self._growing = Growing()
+        self._number = 1
+
+    def read(self, line: str) -> tuple[float, ev.Event | None, list[Any]]:
+        """Time, event and the written actions. Raises JournalError."""
+        self._number += 1
+        told = _json(line, self._number)
+        try:
+            at, event, actions = float(told["at"]), told["event"], list(told["actions"])
+            return at, None if event is None else self._event(event), actions
+        except (KeyError, TypeError, ValueError) as error:
+            raise JournalError(f"line {self._number}: {_one_line(error)}") from None
+
+    def _event(self, told: dict[str, dict[str, Any]]) -> ev.Event:
+        ((name, fields),) = told.items()
+        kind = _EVENTS.get(name)
+        if kind is None:
+            raise ValueError(f"this version knows no event {name!r}")
+        if kind in _GROWING:
+            fields = self._growing.whole(name, fields)
+        if kind is ev.SettingsChanged:
+            changes = tuple((leaf, value) for leaf, value in fields["changes"])
+            return ev.SettingsChanged(_settings(fields["settings"]), changes)
+        event: ev.Event = _adapter(kind).validate_python(fields)
+        return event
+
+
+_GROWING: Final = frozenset({ev.AnswerTranscript, ev.InterimTranscript})
+
+
+class Growing:
+    """Texts that grow from event to event: only what is new is written, with how much is `kept` of the text before.
+
+    Else an answer of a minute, which comes word by word, would be written a hundred times.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[str, str]] = {}
+        """The event's name → the item that it was about, and its text."""
+
+    def shortened(self, told: Any) -> dict[str, dict[str, Any]]:
+        ((name, event),) = told.items()
+        fields = event if isinstance(event, dict) else _fields(event)
+        text = fields["text"]
+        kept = self._kept(name, fields["item_id"], text)
+        return {name: {**fields, "text": text[kept:], "kept": kept}}
+
+    def whole(self, name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        kept, item_id = int(fields.get("kept", 0)), fields["item_id"]
+        known, before = self._last.get(name, ("", ""))
+        if kept and (known != item_id or len(before) < kept):
+            raise ValueError(f"{name} continues a text of {item_id!r} that is not there")
+        text = before[:kept] + fields["text"]
+        self._last[name] = item_id, text
+        return {key: value for key, value in fields.items() if key != "kept"} | {"text": text}
+
+    def _kept(self, name: str, item_id: str, text: str) -> int:
+        known, before = self._last.get(name, ("", ""))
+        self._last[name] = item_id, text
+        return len(before) if known == item_id and text.startswith(before) else 0
+
+
+def without_digits(text: str, pressed: str) -> str:
+    """The text with dots for each run of three or more digits that is part of what was pressed."""
+    shown, at = [], 0
+    while at < len(text):
+        end = at
+        while end < len(text) and text[end].isdigit() and text[at : end + 1] in pressed:
+            end += 1
+        if end - at >= TELLING_DIGITS:
+            shown.append(MASK * (end - at))
+            at = end
+        else:
+            shown.append(text[at])
+            at += 1
+    return "".join(shown)
+
+
+def written_action(action: do.Action) -> Any:
+    """An action as a line has it, but for the mask."""
+    return json_text.loads(json_text.dumps(_action(action), default=_fields))
+
+
+def same_action(written: Any, action: Any) -> bool:
+    """True if an action that was written is this one; where digits are masked, any will do."""
+    match written, action:
+        case dict(), dict():
+            return written.keys() == action.keys() and all(
+                same_action(value, action[key]) for key, value in written.items()
+            )
+        case list(), list():
+            return len(written) == len(action) and all(map(same_action, written, action))
+        case str(), str():
+            return len(written) == len(action) and all(
+                one in (other, MASK) for one, other in zip(written, action, strict=True)
+            )
+        case _:
+            return bool(written == action)
+
+
+# --- One by one -----------------------------------------------------------------------------------------
+
+
+def _event(event: ev.Event) -> dict[str, Any]:
+    told: Any = event
+    match event:
+        case ev.PluginEvent(name=name, data=data, plugin=plugin):
+            told = {"name": name, "data": _plain(data), "plugin": plugin}
+        case ev.WorkFinished(work_id=work_id, result=result, error=error):
+            told = {"work_id": work_id, "result": _plain(result), "error": error}
+        case ev.SettingsChanged(settings=settings, changes=changes):
+            told = {"settings": shown_tree(settings), "changes": _plain(changes)}
+        case _:
+            pass
+    return {type(event).__name__: told}
+
+
+def _action(action: do.Action) -> dict[str, Any]:
+    told: Any = action
+    match action:
+        case do.StartWork(work_id=work_id, owner=owner, name=name):
+            told = {"work_id": work_id, "owner": owner, "name": name}
+        case do.SendText(sensitive=True):
+            told = dataclasses.replace(action, text=MASKED)
+        case _:
+            pass
+    return {type(action).__name__: told}
+
+
+def _plain(value: Any) -> Any:
+    """What a plugin hands over, as JSON has it."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case dict() if all(isinstance(key, str) for key in value):
+            return {key: _plain(inner) for key, inner in value.items()}
+        case _:
+            return {OPAQUE: repr(value)[:REPR_LIMIT]}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{value!r} has no place in a journal")
+    return {known.name: getattr(value, known.name) for known in dataclasses.fields(value)}
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _settings(tree: Any) -> Settings:
+    return LayeredSettings(Settings()).with_tree("journal", tree).settings
+
+
+def _json(line: str, number: int) -> dict[str, Any]:
+    try:
+        told = json_text.loads(line)
+    except ValueError:
+        raise JournalError(f"line {number} is not JSON") from None
+    if not isinstance(told, dict):
+        raise JournalError(f"line {number} is not a JSON object")
+    return told
+
+
+def _one_line(error: Exception) -> str:
+    match error:
+        case KeyError():
+            return f"{error} is missing"
+        case ValidationError():
+            first = error.errors()[0]
+            return f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        case _:
+            return str(error)
