@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
 
@@ -266,3 +268,34 @@ async def test_a_model_that_speaks_first_waits_for_the_end_of_the_greeting() -> 
         await caller.hangup()
     assert sound(encode_ulaw(greeting)) in heard(caller)
     assert sound(ANSWER) in heard(caller), "no part of the answer was lost behind the greeting"
+
+
+@pytest.mark.asyncio
+async def test_the_result_that_was_set_ahead_never_comes_after_the_last_one() -> None:
+    """Asterisk serves each connection in a thread of its own: a request that is on its way may be overtaken."""
+    async with bench() as calls:
+        set_variables = calls.host._ari.set_variables
+        ahead, overtaken = asyncio.Event(), asyncio.Event()
+        requests: list[asyncio.Future[None]] = []
+
+        async def slowly(channel_id: str, variables: Mapping[str, str]) -> None:
+            ahead.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(overtaken.wait(), 0.3)
+            await set_variables(channel_id, variables)
+
+        async def first_is_slow(channel_id: str, variables: Mapping[str, str]) -> None:
+            requests.append(
+                asyncio.ensure_future((set_variables if requests else slowly)(channel_id, variables))
+            )
+            await asyncio.shield(requests[-1])
+            overtaken.set()
+            await asyncio.wait(requests)
+
+        calls.host._ari.set_variables = first_is_slow  # type: ignore[method-assign, assignment]
+        caller = await calls.dial()
+        await ahead.wait()
+        assert calls.host.hangup(calls.record.call_id)
+        left = await caller.left_stasis()
+        assert left.variables["OFFHOOK_END_CAUSE"] == "operator"
+        assert left.variables["RECOG_STATUS"] == "INTERRUPTED"

@@ -70,3 +70,27 @@ async def test_nothing_is_begun_after_the_end_even_if_an_errand_swallows_it() ->
         await asyncio.wait([running])
     assert swallowing.done()
     assert log.done == ["swallowed"]
+
+
+@pytest.mark.asyncio
+async def test_who_finishes_waits_for_the_one_under_way_and_leaves_out_the_others() -> None:
+    errands, log, began, go_on = Errands("c1"), Log(), asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        began.set()
+        await go_on.wait()
+        log.done.append("slow")
+
+    running = asyncio.create_task(errands.run())
+    errands.add(slow)
+    left_out = errands.add(log.errand("left out"))
+    await began.wait()
+    finishing = asyncio.create_task(errands.finish())
+    await asyncio.sleep(0)
+    assert left_out.done(), "whoever waits for it need not"
+    assert not finishing.done()
+    go_on.set()
+    await finishing
+    await errands.finish()
+    assert log.done == ["slow"]
+    running.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class CallRunner:
         reason = f"internal error: {type(error).__name__}: {error}"
         end = do.End(self.call.outcome or outcome_of(self.call.state, EndCause.PLUGIN_ERROR, reason))
         self._finish(end)
-        self._watch(event, [end], self._loop.time())
+        self._watch(event, [end], time.monotonic())
 
     def _finish(self, end: do.End) -> None:
         if not self.ended:
@@ -136,7 +137,8 @@ class CallRunner:
             self._resources.push_async_callback(self._stream.closed)
             try:
                 self._spawn(self._errands.run())
-                self._spawn(self._results.run())
+                results = asyncio.create_task(self._results.run())
+                self._resources.push_async_callback(_cancelled, results)
                 self._deciding.begin(ev.Arrived(channel_up=self._answered))
                 end = await self._end
             finally:
@@ -170,6 +172,7 @@ class CallRunner:
             await self._equipment.hooks.result_variables(self.info, end.outcome),
             playing=[self._playback(playback_id) for playback_id in sorted(self.call.state.playing)],
             talk_detect=self.call.state.talk_detect is not None,
+            set_ahead=self._results.finish,
         )
 
     # --- Carrying out ---------------------------------------------------------------------------------
@@ -373,3 +376,8 @@ class CallRunner:
         seconds = self.call.state.settings.tools.tool_timeout_seconds
         result = await run_tool(self._tools, name, arguments, self._tool_context, timeout_seconds=seconds)
         self.post(ev.ToolFinished(tool_call_id, name, result.output, result.failed))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -22,6 +22,10 @@ from offhook.call.outcome import EndCause
 log = logging.getLogger("offhook.runner")
 
 
+async def _nothing() -> None:
+    """There is none to wait for."""
+
+
 async def leave(
     ari: AriClient,
     info: CallInfo,
@@ -30,18 +34,22 @@ async def leave(
     *,
     playing: Iterable[str],
     talk_detect: bool,
+    set_ahead: Callable[[], Awaitable[None]] = _nothing,
 ) -> None:
     """Set the result and let the channel go on in the dialplan, or hang it up. Never raises.
 
     more_variables: what plugins add. playing: ids of the prompts that may still play. talk_detect: TALK_DETECT is
-    set, and the dialplan did not ask for it.
+    set, and the dialplan did not ask for it. set_ahead: waits until the result that was set ahead is, which must not
+    come after this one.
 
     A caller who has hung up gets the result as long as Asterisk takes it: a moment later it answers 400, 404 or
     409 to everything.
     """
     extra = {"call_id": info.call_id}
     try:
-        await _hand_over(ari, info, end, more_variables, playing, talk_detect)
+        await _stop_prompts(ari, info, playing)
+        await set_ahead()
+        await _hand_over(ari, info, end, more_variables, talk_detect)
     except (NotFound, Conflict):
         return
     except AriError as error:
@@ -52,20 +60,22 @@ async def leave(
     await _let_go(ari, info, end)
 
 
-async def _hand_over(
-    ari: AriClient,
-    info: CallInfo,
-    end: End,
-    more_variables: dict[str, str],
-    playing: Iterable[str],
-    talk_detect: bool,
-) -> None:
+async def _stop_prompts(ari: AriClient, info: CallInfo, playing: Iterable[str]) -> None:
     # Asterisk lets everything else on the channel wait until a prompt is over.
     for playback_id in playing:
         try:
             await ari.stop_playback(playback_id, missing_ok=True)
         except AriError as error:
             log.warning("a prompt cannot be stopped: %s", error, extra={"call_id": info.call_id})
+
+
+async def _hand_over(
+    ari: AriClient,
+    info: CallInfo,
+    end: End,
+    more_variables: dict[str, str],
+    talk_detect: bool,
+) -> None:
     known = end.outcome.variables()
     wanted = known | more_variables | ({"TALK_DETECT(remove)": ""} if talk_detect else {})
     result = {name: wanted.pop(name) for name in known}
