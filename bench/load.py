@@ -41,7 +41,17 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
     subjects: list[Subject] = ["offhook", "floor"] if options.floor else ["offhook"]
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in subjects}
     description = machine()
-    names = ("seconds", "rate", "asterisk", "barge_in", "interrupted", "speed", "frames_per_delta", "tls")
+    names = (
+        "seconds",
+        "rate",
+        "asterisk",
+        "barge_in",
+        "interrupted",
+        "speed",
+        "frames_per_delta",
+        "tls",
+        "journal",
+    )
     how, settings = {name: getattr(options, name) for name in names}, dict(options.set)
     for calls in options.calls:
         load = Load(calls, settings=settings, **how)
@@ -64,7 +74,8 @@ def report(folder: Path, result: Mapping[str, Any]) -> None:
 def line(name: str, figures: Mapping[str, Any]) -> str:
     """One load in two lines."""
     up, down, cores = figures["caller_to_model_ms"], figures["model_to_caller_ms"], figures["cpu_cores"]
-    turn, stop, told = (figures[key] for key in ("turn_own_time_ms", "silent_after_ms", "told_less_heard_ms"))
+    turn, told = figures["turn_own_time_ms"], figures["told_less_heard_ms"]
+    stop, read = figures["silent_after_ms"], figures["silent_after_read_ms"]
     return (
         f"{name:>8} {figures['calls']:4} calls  {figures['cpu_ms_per_call_second']:5.2f} ms CPU a call-second "
         f"(steady {figures['cpu_ms_per_call_second_steady']:5.2f})  up {up['p50']:5.2f}/{up['p99']:6.2f} ms  "
@@ -72,6 +83,7 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
         f"worst {figures['gap_ms']['worst']:6.2f}  bursts {figures['bursts']['frames']}\n"
         f"{'':21}own time of a turn {turn['p50']:.2f}/{turn['p99']:.2f} ms  "
         + (f"stop p99 {stop['p99']:.2f} of {stop['count']}  " if stop["count"] else "")
+        + (f"from reading it {read['p99']:.2f} of {read['count']}  " if read["count"] else "")
         + f"told {told['least']:.0f} to {told['worst']:.0f} of {figures['told']}  "
         f"{figures['resident_kib_per_further_call']:.0f} KiB a call  cores {cores}  "
         f"others {figures['cpu_cores_of_others']}  load {figures['load_average']}"
@@ -134,6 +146,9 @@ def main() -> int:
         help="share of answers, four times (default %(default)s)",
     )
     parser.add_argument("--tls", action="store_true", help="the model's server is reached over TLS")
+    parser.add_argument(
+        "--no-journal", dest="journal", action="store_false", help="the host writes no journals of its calls"
+    )
     parser.add_argument(
         "--set",
         type=assignment,

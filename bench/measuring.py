@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import sys
 import time
@@ -19,6 +20,7 @@ import aiohttp
 import figures as fig
 from arrivals import Arrival, read_arrivals
 from certificate import certificate
+from journals import kilobytes, talking_read
 from machine import busy
 from processes import HERE, Program, cpu_seconds, program, resident_kib, script
 
@@ -27,6 +29,8 @@ FLOOR: Final = script("floor.py")
 START_SECONDS: Final = 30.0
 SETTLE_SECONDS: Final = 3.0
 END_SECONDS: Final = 3.0
+JOURNALS: Final = "journals"
+"""The folder of the host's journals, until they have been looked at."""
 PARTS: Final = 4
 """The calls come in so many parts; after each the memory is looked at."""
 SETTINGS: Final = {
@@ -63,6 +67,8 @@ class Load:
     frames_per_delta: int = 1
     tls: bool = False
     """The Realtime API is reached over TLS, as the real one."""
+    journal: bool = True
+    """The host writes its calls' journals."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """More of the host's environment."""
 
@@ -113,6 +119,8 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
         }
         command = HOST if subject == "offhook" else FLOOR
         log = folder / f"{subject}-{load.asterisk}-{load.calls}.log"
+        if load.journal and subject == "offhook":
+            environment["JOURNAL_DIR"] = str(folder / JOURNALS)
         async with program(*command, environment=environment, log=log) as host:
             pids = {"host": host.pid, "callers": callers.pid, "provider": provider.pid}
             if "asterisk_pid" in where:
@@ -156,6 +164,7 @@ async def _run(
     await callers.ask(hangup=True)
     await asyncio.sleep(END_SECONDS)
     ending, _ = watch.look()
+    written_kb = kilobytes(folder / JOURNALS)
     call_seconds = sum(until - at for at in began)
     alone = sum(steady[name] for name in steady if name != "machine")
     # In some containers /proc/stat counts less than the processes themselves.
@@ -176,9 +185,11 @@ async def _run(
         "resident_mib": round(end_kib / 1024, 1),
         "resident_mib_idle": round(idle_kib / 1024, 1),
         "interrupted": interrupted,
+        "journal_kb_per_call_minute": round(60 * written_kb / call_seconds, 1),
         "load_average": round(os.getloadavg()[0], 2),
     }
     found = costs | timings(folder, load, since=since, until=until)
+    shutil.rmtree(folder / JOURNALS, ignore_errors=True)
     return found | {"broken": broken(found, real_time=load.speed == 1), "full": full(found)}
 
 
@@ -202,6 +213,8 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
     stopped = {key: at for key, at in stopped.items() if since <= at < until}
     noticed = fig.spoken_at([(call, at) for call, at in callers["noticed"]], every)
     noticed = {key: at for key, at in noticed.items() if key in stopped}
+    read = fig.spoken_at(talking_read(folder / JOURNALS), every)
+    read = {key: at for key, at in read.items() if key in stopped}
     told = {(call, stream): ms for call, stream, ms in provider["told"] if (call, stream) in stopped}
     gaps = fig.gaps_ms(down)
     return {
@@ -220,6 +233,7 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
         # In real time the model falls silent by itself when it is interrupted: that proves nothing of the host.
         "silent_after_ms": fig.spread(fig.after_ms(stopped, every) if load.speed > 1 else ()),
         "silent_after_noticed_ms": fig.spread(fig.after_ms(noticed, every) if load.speed > 1 else ()),
+        "silent_after_read_ms": fig.spread(fig.after_ms(read, every) if load.speed > 1 else ()),
         "told": len(told),
         "told_less_heard_ms": fig.spread(fig.told_less_heard_ms(told, every)),
         "load_late_ms": {

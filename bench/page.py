@@ -54,7 +54,11 @@ PLOTS = (
 
 
 NOT_DRAWN = (
-    Plot("Last frame after ChannelTalkingStarted, p99", "ms", _of("silent_after_noticed_ms", "p99")),
+    Plot(
+        "Last frame after the host read ChannelTalkingStarted, p99", "ms", _of("silent_after_read_ms", "p99")
+    ),
+    Plot("Last frame after another listener read it, p99", "ms", _of("silent_after_noticed_ms", "p99")),
+    Plot("Journal a minute of a call", "kB", _of("journal_kb_per_call_minute")),
     Plot("Told to the model less what was heard, least", "ms", _of("told_less_heard_ms", "least")),
     Plot("Told to the model less what was heard, most", "ms", _of("told_less_heard_ms", "worst")),
     Plot("Load average", "", _of("load_average")),

@@ -17,6 +17,8 @@ from ticker import Ticker
 
 HEADER = struct.Struct("!BBHII")
 SAMPLES = 160
+FIRST_NUMBER = 1000
+"""The caller id of the first call; the others count up from it."""
 SO_TIMESTAMPNS = 35
 """Linux's number; Python has no name for it."""
 _TIMESPEC = struct.Struct("@ll")

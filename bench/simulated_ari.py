@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from phones import Phone, Phones
+from phones import FIRST_NUMBER, Phone, Phones
 
 APP, USER, PASSWORD = "bench", "bench", "bench"
 SET_UP_SECONDS = 20.0
@@ -30,7 +30,7 @@ class Call:
         self.up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def as_json(self) -> Json:
-        caller = {"name": "", "number": str(1000 + self.number)}
+        caller = {"name": "", "number": str(FIRST_NUMBER + self.number)}
         return channel(self.id, f"PJSIP/{self.id}", self.state) | {
             "caller": caller,
             "dialplan": {"context": "bench", "exten": "7000", "priority": 1},

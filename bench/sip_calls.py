@@ -11,14 +11,13 @@ import random
 from typing import Final
 
 from asterisk.sip_message import SipMessage, audio_address, offer
-from phones import Phone, Phones
+from phones import FIRST_NUMBER, Phone, Phones
 
 HOST: Final = "127.0.0.1"
 REPEAT_SECONDS: Final = 0.5
 SET_UP_SECONDS: Final = 20.0
 END_SECONDS: Final = 5.0
 EXTENSION: Final = "7000"
-FIRST_NUMBER: Final = 1000
 """Of the first caller."""
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
-from sip_calls import FIRST_NUMBER
+from phones import FIRST_NUMBER
 
 APP = "bench-listener"
 

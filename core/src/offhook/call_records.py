@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -37,10 +38,10 @@ class CallRecords:
     def open(self, record: CallRecord, problems: Sequence[str], journal: Journal | None) -> Watch:
         """Take in a new call. What is returned is to be told of everything that its call decides."""
         self.all[record.call_id] = record
-        loop = asyncio.get_running_loop()
+        loop, now = asyncio.get_running_loop(), time.monotonic()
         for problem in problems:
-            record.problem(loop.time(), problem)
-            self.feed.publish(record.call_id, loop.time(), None, (), record)
+            record.problem(now, problem)
+            self.feed.publish(record.call_id, now, None, (), record)
         observed = self._hooks.has("call_event")
 
         def watch(event: ev.Event | None, actions: Sequence[Action], now: float) -> None:
@@ -66,7 +67,7 @@ class CallRecords:
         """A call has ended and everything that it held is free."""
         if record.outcome is not None:
             self.ended[record.outcome.cause.value] += 1
-        self.feed.released(record.call_id, asyncio.get_running_loop().time(), record)
+        self.feed.released(record.call_id, time.monotonic(), record)
         ended = [call_id for call_id, known in self.all.items() if not known.live]
         for call_id in ended[: max(0, len(ended) - ENDED_KEPT)]:
             del self.all[call_id]

@@ -136,7 +136,7 @@ class CallHappened:
     """None: a timer ran out."""
     actions: tuple[Action, ...]
     at: float
-    """Seconds on the event loop's clock."""
+    """Seconds on the clock of `time.monotonic`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
@@ -256,9 +257,9 @@ class Reception:
             for plugin in self._hooks.plugins
             if plugin.plugin is not None
         }
-        now = asyncio.get_running_loop().time()
+        settings, now = layered.settings, time.monotonic()
         return self._journals.open(
-            Head(info, layered.settings, now, record.started_at, taking_part, layered.problems)
+            Head(info, settings, now, record.started_at, taking_part, layered.problems)
         )
 
     def _forget(self, channel_id: str, call: LiveCall | list[ev.Event]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -49,6 +50,7 @@ class Deciding:
         self._inbox: deque[ev.Event] = deque()
         self._busy = True  # nothing is decided before `begin`
         self._over = False
+        self._now = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
         self._waiting: asyncio.Task[None] | None = None
@@ -88,7 +90,8 @@ class Deciding:
         """Decide about all that is due; at_least: it is no earlier than this."""
         self._busy = True
         while not self._over:
-            now = max(self._loop.time(), at_least)
+            # Not the loop's own clock: uvloop's stands still for as long as one of its turns lasts.
+            self._now = now = max(time.monotonic(), at_least, self._now)
             deadline = self._call.deadline
             if deadline is not None and deadline <= now:
                 event = None
@@ -144,7 +147,7 @@ class Deciding:
             self._alarm = None
         if deadline is not None:
             self._alarm_at = deadline
-            self._alarm = self._loop.call_at(deadline, self._time_is_up)
+            self._alarm = self._loop.call_later(deadline - time.monotonic(), self._time_is_up)
 
     def _time_is_up(self) -> None:
         self._alarm = None
