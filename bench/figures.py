@@ -63,6 +63,16 @@ def sent_gaps_ms(arrivals: Iterable[Arrival]) -> list[float]:
     return [1000 * (b.sent - a.sent) for frames in streams(arrivals).values() for a, b in pairwise(frames)]
 
 
+def gaps_beyond_sent_ms(arrivals: Iterable[Arrival]) -> list[float]:
+    """The gaps, less what the sender was late with the second frame: what lies between sender and receiver is guilty
+    of the rest. It holds only where frames are sent in real time, so that none waits its turn."""
+    return [
+        1000 * (b.at - a.at - max(0.0, b.sent - a.sent - FRAME_MS / 1000))
+        for frames in streams(arrivals).values()
+        for a, b in pairwise(frames)
+    ]
+
+
 def bursts(arrivals: Iterable[Arrival]) -> dict[str, int]:
     """How many frames came right behind another of their call, and the most that came so in a row."""
     calls: dict[int, list[float]] = {}

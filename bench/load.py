@@ -75,12 +75,13 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
     """One load in two lines."""
     up, down, cores = figures["caller_to_model_ms"], figures["model_to_caller_ms"], figures["cpu_cores"]
     turn, told = figures["turn_own_time_ms"], figures["told_less_heard_ms"]
+    gap, own = figures["gap_ms"], figures["gap_beyond_sent_ms"]
     stop, read = figures["silent_after_ms"], figures["silent_after_read_ms"]
     return (
         f"{name:>8} {figures['calls']:4} calls  {figures['cpu_ms_per_call_second']:5.2f} ms CPU a call-second "
         f"(steady {figures['cpu_ms_per_call_second_steady']:5.2f})  up {up['p50']:5.2f}/{up['p99']:6.2f} ms  "
-        f"down {down['p50']:5.2f}/{down['p99']:6.2f} ms  gap p99 {figures['gap_ms']['p99']:6.2f} "
-        f"worst {figures['gap_ms']['worst']:6.2f}  bursts {figures['bursts']['frames']}\n"
+        f"down {down['p50']:5.2f}/{down['p99']:6.2f} ms  gap p99 {gap['p99']:6.2f} "
+        f"worst {gap['worst']:6.2f} ({own['worst']:.2f})  bursts {figures['bursts']['frames']}\n"
         f"{'':21}own time of a turn {turn['p50']:.2f}/{turn['p99']:.2f} ms  "
         + (f"stop p99 {stop['p99']:.2f} of {stop['count']}  " if stop["count"] else "")
         + (f"from reading it {read['p99']:.2f} of {read['count']}  " if read["count"] else "")

@@ -30,13 +30,15 @@ class Busy(NamedTuple):
 
     used: float
     total: float
+    stolen: float
+    """What a hypervisor gave to other guests while ours wanted to run; part of `used`."""
 
 
 def busy() -> Busy:
     """What all programs have used so far, ours and others'."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     total, idle = sum(fields), fields[3] + fields[4]
-    return Busy((total - idle) / TICKS, total / TICKS)
+    return Busy((total - idle) / TICKS, total / TICKS, fields[7] / TICKS)
 
 
 def _processor() -> str:

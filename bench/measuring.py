@@ -85,13 +85,15 @@ class Watch:
         self._last, self._at = self._used(), time.monotonic()
 
     def look(self) -> tuple[dict[str, float], float]:
-        """CPU seconds since the last look, by name and `machine`; and how long that was."""
+        """CPU seconds since the last look, by name, of the `machine` and `stolen` from it; and how long that was."""
         before, then = self._last, self._at
         self._last, self._at = self._used(), time.monotonic()
         return {name: used - before[name] for name, used in self._last.items()}, self._at - then
 
     def _used(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | {"machine": busy().used}
+        now = busy()
+        whole = {"machine": now.used, "stolen": now.stolen}
+        return {name: cpu_seconds(pid) for name, pid in self._pids.items()} | whole
 
 
 async def measure(load: Load, subject: Subject, folder: Path) -> Json:
@@ -166,7 +168,7 @@ async def _run(
     ending, _ = watch.look()
     written_kb = kilobytes(folder / JOURNALS)
     call_seconds = sum(until - at for at in began)
-    alone = sum(steady[name] for name in steady if name != "machine")
+    alone = sum(used for name, used in steady.items() if name not in ("machine", "stolen"))
     # In some containers /proc/stat counts less than the processes themselves.
     steady["machine"] = max(steady["machine"], alone)
     costs = {
@@ -177,7 +179,7 @@ async def _run(
         "cpu_ms_per_call_second_steady": round(1000 * steady["host"] / (load.calls * seconds), 3),
         "cpu_ms_per_call_end": round(1000 * ending["host"] / load.calls, 2),
         "cpu_cores": {name: round(used / seconds, 3) for name, used in steady.items()},
-        "cpu_cores_of_others": round((steady["machine"] - alone) / seconds, 3),
+        "cpu_cores_of_others": round(max(0.0, steady["machine"] - alone - steady["stolen"]) / seconds, 3),
         "cpu_seconds_of_ramp": {name: round(used, 3) for name, used in ramp.items()},
         "set_up_ms": fig.spread(set_up_ms),
         "resident_kib_per_further_call": round(fig.slope(memory[1:] if load.calls >= 8 else memory), 1),
@@ -224,6 +226,7 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
         "caller_frames_lost": fig.lost(up),
         "model_frames_lost": fig.lost(down),
         "gap_ms": fig.spread(gaps),
+        "gap_beyond_sent_ms": fig.spread(fig.gaps_beyond_sent_ms(down) if load.speed == 1 else gaps),
         "pacing_error_ms": fig.spread(abs(gap - fig.FRAME_MS) for gap in gaps),
         "sent_gap_ms": {
             "callers": fig.spread(fig.sent_gaps_ms(up)),

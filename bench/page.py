@@ -47,6 +47,7 @@ PLOTS = (
     Plot("Pacing error, p99", "ms", _of("pacing_error_ms", "p99")),
     Plot("Gap, p99", "ms", _of("gap_ms", "p99")),
     Plot("Gap, worst", "ms", _of("gap_ms", "worst")),
+    Plot("Gap beyond the sender's own, worst", "ms", _of("gap_beyond_sent_ms", "worst")),
     Plot("Burst, worst", "frames", _of("bursts", "worst")),
     Plot("Last frame after an interruption, p99", "ms", _of("silent_after_ms", "p99")),
     Plot("Own time of a turn, p99", "ms", _of("turn_own_time_ms", "p99")),

@@ -70,6 +70,15 @@ def test_gaps_of_sending_tell_what_the_load_itself_is_guilty_of() -> None:
     assert fig.sent_gaps_ms(late) == pytest.approx([20, 20])
 
 
+def test_a_gap_that_the_sender_made_is_not_counted_against_who_passes_on() -> None:
+    frames = answer(0, 20, 40, 65)
+    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 20]), "the last one was sent late"
+    frames[-1] = frames[-1]._replace(sent=0.060)
+    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 25])
+    frames[-1] = frames[-1]._replace(sent=0.050)
+    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 25]), "sooner is no excuse"
+
+
 def test_a_burst_is_what_comes_right_behind_another_frame_of_its_call() -> None:
     assert fig.bursts(answer(0, 20, 21, 22, 60)) == {"frames": 2, "worst": 3}
     assert fig.bursts(answer(0, 20, 40) + answer(1, 21, 41, call=2)) == {"frames": 0, "worst": 1}
@@ -116,7 +125,14 @@ def test_percentiles_of_few_values() -> None:
 
 def test_the_page_shows_every_figure_of_every_load() -> None:
     some = dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)
-    spreads = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "silent_after_ms")
+    spreads = (
+        "caller_to_model_ms",
+        "model_to_caller_ms",
+        "pacing_error_ms",
+        "gap_ms",
+        "gap_beyond_sent_ms",
+        "silent_after_ms",
+    )
     figures = {
         "calls": 20,
         "cpu_ms_per_call_second": 2.5,
@@ -145,7 +161,14 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
 
 def test_the_page_leaves_out_what_was_not_measured() -> None:
     some = {"count": 5, **dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)}
-    spreads = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "turn_own_time_ms")
+    spreads = (
+        "caller_to_model_ms",
+        "model_to_caller_ms",
+        "pacing_error_ms",
+        "gap_ms",
+        "gap_beyond_sent_ms",
+        "turn_own_time_ms",
+    )
     figures = {
         **dict.fromkeys(("calls", "cpu_ms_per_call_second", "resident_kib_per_further_call"), 2),
         "bursts": {"frames": 0, "worst": 1},

@@ -312,3 +312,18 @@ def test_those_that_are_much_too_early_are_paced() -> None:
 
 def test_after_a_pause_time_goes_on_from_there() -> None:
     assert [at_ms for _, at_ms in sent_when_each_comes(0, 20, 500, 520)] == [0, 20, 500, 520]
+
+
+def test_a_call_that_waits_alone_for_its_time_holds_up_no_other() -> None:
+    loop = FakeLoop()
+    pacer = paced(loop)
+    early, other = Speaker(frames=2), Speaker(frames=1)
+    pacer.add(early)
+    assert early.sent == [0], "its next one is due at 20"
+    loop.run_until(7.001)
+    other.due_ms = 4
+    pacer.add(other)
+    loop.run_until(7.0051)
+    assert other.sent == [4]
+    loop.run_until(7.021)
+    assert early.sent == [0, 20]

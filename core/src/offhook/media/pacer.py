@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
@@ -84,9 +85,10 @@ class Quarters:
         """
         if source in self._quarter_of:
             return False
-        tick = max(self._next, math.floor(self.clock_ms(now) / TICK_MS) + 1, due_ms // TICK_MS)
+        coming = math.floor(self.clock_ms(now) / TICK_MS) + 1
         if not self._quarter_of:
-            self._next = tick
+            self._next = coming
+        tick = max(self._next, coming, due_ms // TICK_MS)
         self._quarter_of[source] = quarter = tick % QUARTERS
         self._quarters[quarter][source] = tick
         return True
@@ -112,8 +114,10 @@ class Quarters:
         """
         latest = math.floor((now - self._start) * 1000 / TICK_MS + 1e-6)  # the timer may be a hair early
         if latest - self._next >= MOST_BEHIND:
-            self.skipped += latest + 1 - MOST_BEHIND - self._next
-            self._next = latest + 1 - MOST_BEHIND
+            first = min((since for quarter in self._quarters for since in quarter.values()), default=latest)
+            going_on = latest + 1 - MOST_BEHIND
+            self.skipped += max(0, going_on - max(first, self._next))
+            self._next = going_on
         while self._next <= latest:
             tick = self._next
             self._next += 1
@@ -124,6 +128,11 @@ class Quarters:
 
     def _time(self, tick: int) -> float:
         return self._start + tick * TICK_MS / 1000
+
+
+def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """The loop's clock, and to the microsecond: uvloop's goes by whole milliseconds and stands still for a turn."""
+    return time.monotonic if abs(loop.time() - time.monotonic()) < 1 else loop.time
 
 
 class Pacer:
@@ -139,6 +148,7 @@ class Pacer:
     ) -> None:
         """A source that raises is dropped and `on_error` is told. `loop`: the running one if not given."""
         self._loop = asyncio.get_running_loop() if loop is None else loop
+        self._clock = _clock(self._loop)
         self._quarters = Quarters(self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -167,7 +177,7 @@ class Pacer:
         """
         if not source.ready or source in self._quarters or self._closed:
             return
-        now = self._loop.time()
+        now = self._clock()
         now_ms, due_ms = self._quarters.clock_ms(now), source.due_ms
         if due_ms is None or now_ms >= due_ms - EARLY_MS:
             if not (self._send(source, int(now_ms)) and source.ready):
@@ -200,7 +210,7 @@ class Pacer:
 
     def _tick(self) -> None:
         self._timer = None
-        now = self._loop.time()
+        now = self._clock()
         self.late_ticks += now - self._timer_at > TICK_MS / 1000
         for source, at_ms in self._quarters.due(now):
             if not self._send(source, at_ms):
