@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -83,8 +86,10 @@ async def test_what_is_decided_otherwise_is_shown_side_by_side(tmp_path: Path) -
             {},
             "offhook: other.json is not a journal that can be read: line 1: journal is None;",
         ),
-        (["empty"], {}, "offhook: empty is not a journal that can be read: line 1 is not JSON"),
+        (["empty"], {}, "offhook: empty is not a journal that can be read: it is empty"),
         (["binary"], {}, "offhook: binary is not a journal that can be read: line 1 is not JSON"),
+        (["."], {}, "offhook: . is a directory; it must be a journal or a call's id"),
+        (["nowhere"], {"JOURNAL_DIR": "away"}, "JOURNAL_DIR is away, which is no directory"),
         ([], {}, "the following arguments are required: CALL"),
     ],
 )
@@ -98,3 +103,19 @@ async def test_what_cannot_be_read_is_said_in_one_line(
     assert ended.status == 2
     assert says in ended.complained
     assert "Traceback" not in ended.complained
+
+
+@pytest.mark.asyncio
+async def test_an_output_that_nobody_reads_or_that_is_full_is_no_difference(tmp_path: Path) -> None:
+    _, journal = await a_call(tmp_path / "journals")
+    replay = f"{shlex.quote(sys.executable)} -m offhook.cli replay --show {shlex.quote(str(journal))}"
+    for shell, status, says in (
+        (f"{replay} | true; exit ${{PIPESTATUS[0]}}", 141, ""),
+        (f"{replay} >/dev/full", 2, "offhook: the output cannot be written: No space left on device"),
+    ):
+        process = await asyncio.create_subprocess_exec(
+            "bash", "-c", shell, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        _, complained = await process.communicate()
+        assert process.returncode == status
+        assert complained.decode().strip() == says

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import stat
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +168,66 @@ async def test_a_disk_that_hangs_holds_up_nothing_and_takes_no_more_memory_than_
     hanging.set()
     await writer.close()
     assert writer.counted() == {"journals_lost": 1}, "the other call's is whole"
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_written_after_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing, go_on = threading.Event(), threading.Event()
+    written: list[bytes] = []
+
+    def append(path: Path, data: bytes) -> None:
+        if b"second" in data:
+            failing.set()
+            go_on.wait()
+            raise OSError(28, "No space left on device")
+        written.append(data)
+
+    monkeypatch.setattr(journals, "_append", append)
+    monkeypatch.setattr(journals, "WRITE_EVERY_SECONDS", 0.0)
+    writer = Journals(tmp_path)
+    journal = writer.open(head())
+    journal.add(SayRequested("first"), [], 1.0)
+    while not written:  # noqa: ASYNC110 - the thread has no event of its own
+        await asyncio.sleep(0.005)
+    journal.add(SayRequested("second"), [], 2.0)
+    while not failing.is_set():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    journal.add(SayRequested("third"), [], 3.0)
+    go_on.set()
+    await writer.close()
+    assert b"first" in b"".join(written)
+    assert b"third" not in b"".join(written)
+    assert writer.counted() == {"journals_lost": 1}
+
+
+@pytest.mark.asyncio
+async def test_a_program_ends_though_a_disk_hangs(tmp_path: Path) -> None:
+    """A journal's file that is a pipe without a reader: to open it takes for ever."""
+    program = f"""
+import asyncio, os
+from datetime import UTC, datetime
+from pathlib import Path
+from offhook import CallInfo, Settings
+from offhook.telemetry import journal as journals
+from offhook.telemetry.journal_lines import Head
+
+async def main():
+    journals.CLOSE_SECONDS = 0.2
+    writer = journals.Journals(Path({str(tmp_path)!r}))
+    journal = writer.open(Head(CallInfo("3f2a", "channel-1"), Settings(), 0.0, datetime.now(UTC)))
+    journal.path.parent.mkdir()
+    os.mkfifo(journal.path)
+    await writer.close()
+
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    try:
+        async with asyncio.timeout(40):
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 @pytest.mark.asyncio

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from call_events import events
-from offhook import Event, SendText
-from offhook.call.actions import End, SetResult, StartWork
+from offhook import Action, Event, SendText
+from offhook.call.actions import CloseStream, End, Play, Say, SetResult, StartWork
 from offhook.call.events import (
     AnswerTranscript,
     Digit,
+    EndRequested,
     FinalTranscript,
     InterimTranscript,
     PluginEvent,
@@ -24,6 +25,7 @@ from offhook.call.events import (
     WorkFinished,
 )
 from offhook.call.info import CallInfo
+from offhook.call.masking import without_digits
 from offhook.call.outcome import EndCause, decide
 from offhook.settings import settings_with
 from offhook.telemetry.journal_lines import (
@@ -31,7 +33,6 @@ from offhook.telemetry.journal_lines import (
     LineReader,
     LineWriter,
     same_action,
-    without_digits,
     written_action,
 )
 
@@ -82,9 +83,9 @@ def test_texts_of_two_items_may_come_in_turns_and_be_corrected() -> None:
 
 
 def test_what_json_refuses_elsewhere_is_written_too() -> None:
-    """Half of a character, which a model does send, and a number of more than 64 bits."""
-    for event in (FinalTranscript("i1", "well \ud83d"), PluginEvent("n", 2**70, "p")):
-        assert LineReader().read(plain().line(event, [], 1.0))[1] == event
+    """Half of a character, which a model does send."""
+    event = FinalTranscript("i1", "well \ud83d")
+    assert LineReader().read(plain().line(event, [], 1.0))[1] == event
 
 
 def test_what_plugins_hand_over_is_plain_or_opaque() -> None:
@@ -92,6 +93,12 @@ def test_what_plugins_hand_over_is_plain_or_opaque() -> None:
     result = json.loads(plain().line(event, [], 1.0))["event"]["WorkFinished"]["result"]
     assert result["found"][:2] == [1, None]
     assert result["found"][2]["deep"]["$opaque"].startswith("<object object at")
+
+
+@pytest.mark.parametrize("value", [2**70, -(2**70), float("nan"), float("inf"), {1: 2}, b"raw"])
+def test_a_value_that_would_come_back_as_another_is_opaque(value: Any) -> None:
+    written = json.loads(plain().line(PluginEvent("n", value, "p"), [], 1.0))
+    assert list(written["event"]["PluginEvent"]["data"]) == ["$opaque"]
 
 
 def test_work_is_written_without_its_function() -> None:
@@ -145,6 +152,34 @@ def test_sensitive_digits_are_masked_wherever_they_turn_up_again() -> None:
     )
 
 
+def test_a_sensitive_call_s_timers_are_written_too() -> None:
+    told = json.loads(sensitive("4").line(None, [CloseStream()], 1.0))
+    assert told == {"at": 1.0, "event": None, "actions": [{"CloseStream": {}}]}
+
+
+def test_sensitive_digits_are_masked_in_what_plugins_and_the_dialplan_are_told() -> None:
+    lines = sensitive("4", "7", "1", "1")
+    for event in (
+        WorkFinished(1, {"account": 4711, "4711": [47110], "balance": 9.5}),
+        EndRequested("transfer", "sales", "4711"),
+        PluginEvent("heard", {"pin": "4711"}, "wake"),
+    ):
+        line = lines.line(event, [Play("p", "digits:4711")], 1.0)
+        assert "4711" not in line
+        assert "9.5" in line or not isinstance(event, WorkFinished)
+
+
+def test_an_address_is_written_without_its_password() -> None:
+    actions: list[Action] = [
+        Play("p", "sound:http://ann:pw@h/a.wav?sig=SECRET"),
+        Say("see https://ann:pw@h/"),
+    ]
+    line = plain().line(None, actions, 1.0)
+    assert "Play" in line
+    assert "pw@" not in line
+    assert "SECRET" not in line
+
+
 def test_a_sensitive_message_is_masked_though_nothing_else_is() -> None:
     (action,) = json.loads(plain().line(None, [SendText("keys: 4 7 1 1", sensitive=True)], 1.0))["actions"]
     assert action["SendText"]["text"] == "(masked)"
@@ -173,6 +208,11 @@ def test_a_growing_text_with_sensitive_digits_comes_back_masked() -> None:
         ("11234", "1••••"),
         ("999", "999"),
         ("a123b1234c", "a•••b••••c"),
+        ("it is 1 2 3 4.", "it is • • • •."),
+        ("1-2-3-4", "•-•-•-•"),
+        ("1, 2, 3, 4", "•, •, •, •"),
+        ("12 34", "•• ••"),
+        ("1 of 2, 3 of 4", "1 of 2, 3 of 4"),
     ],
 )
 def test_runs_of_three_digits_that_were_pressed_are_masked(text: str, shown: str) -> None:

@@ -44,3 +44,8 @@ def test_what_json_has_no_form_for_is_written_as_its_text_where_that_is_wanted()
     assert json_text.dumps({"b": 1, "a": [{2}]}, default=str) == '{"b":1,"a":["{2}"]}'
     with pytest.raises(TypeError):
         json_text.dumps({"a": {2}})
+
+
+def test_what_is_nested_too_deep_is_no_json() -> None:
+    with pytest.raises(ValueError, match="nested too deep"):
+        json_text.loads("[" * 100_000)

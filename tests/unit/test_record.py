@@ -44,8 +44,9 @@ from offhook.call.events import (
     TranscriptFailed,
     TurnCommitted,
 )
+from offhook.call.masking import MASKED
 from offhook.call.outcome import EndCause, Status
-from offhook.call.record import ENTRY_LIMIT, MASKED, CallRecord
+from offhook.call.record import ENTRY_LIMIT, CallRecord
 
 
 def record_of(*steps: tuple[float, Event | None, list[Action]], sensitive: bool = False) -> CallRecord:

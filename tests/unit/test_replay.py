@@ -20,7 +20,15 @@ from call_events import a_start, steps, variants
 from call_scenario import MODES, CallScenario
 from offhook import Action, CallView, Event, Part, Settings, Started, StartTimer, hookimpl
 from offhook.call.call import Call
-from offhook.call.events import Arrived, CallerHungUp, Digit, MediaReady, PluginEvent, StreamOpened
+from offhook.call.events import (
+    Arrived,
+    CallerHungUp,
+    Digit,
+    MediaReady,
+    PlaybackFinished,
+    PluginEvent,
+    StreamOpened,
+)
 from offhook.plugins.hooks import Hooks
 from offhook.plugins.loader import FoundPlugin
 from offhook.replay import JournalError, Replayed, find_journal, replay
@@ -68,7 +76,8 @@ class Written(CallScenario):
     def at(self, time: float, *events: Event) -> None:
         self.until(time)
         for event in events:
-            self._write(event, self.call.handle(event, time))
+            if not self.call.ended:  # what comes later reaches no call
+                self._write(event, self.call.handle(event, time))
 
     def after(self, seconds: float, *events: Event) -> None:
         self.at(self.now + seconds, *events)
@@ -131,6 +140,30 @@ def test_masked_digits_are_decided_alike_and_are_nowhere_in_the_journal() -> Non
     assert again.notes == (
         "its digits are masked: a part that tells one from another may decide differently now",
     )
+
+
+def test_settings_whose_secrets_are_masked_decide_alike() -> None:
+    call = Written(
+        settings_with(
+            greeting_audio_path="sound:http://ann:pw@h/a.wav?v=2",
+            initial_user_prompt="Ask about the basic plan, see https://h/?q=1.",
+            recognition_activation_mode="IMMEDIATE",
+        )
+    )
+    call.after(0, Arrived())
+    call.after(0.1, MediaReady())
+    call.after(1, PlaybackFinished("greeting"))
+    call.after(0.1, StreamOpened("s"))
+    assert {"Play", "SendText"} <= {type(action).__name__ for _, action in call.done}
+    assert call.replayed().difference is None
+
+
+def test_a_sensitive_number_that_ends_by_itself_is_decided_alike() -> None:
+    call = keyed_in("4711", dtmf_sensitive=True)
+    call.after(30.0)
+    again = call.replayed()
+    assert again.difference is None
+    assert again.cause == "dtmf"
 
 
 class Patient:
@@ -207,29 +240,43 @@ def test_a_journal_without_an_end_is_decided_as_far_as_it_goes() -> None:
 @pytest.mark.parametrize(
     ("line", "text", "says"),
     [
-        (0, "", "line 1 is not JSON"),
+        (0, "", "it is empty"),
+        (0, "\n", "line 1 is not JSON"),
         (0, "[]\n", "line 1 is not a JSON object"),
         (
             0,
             '{"at": 1}\n',
             'line 1: journal is None; this version reads journals that begin with {"journal":1',
         ),
-        (0, '{"journal": 1}\n', "line 1: 'call' is missing"),
+        (0, '{"journal": 1}\n', "line 1: call: Field required"),
         (2, "not JSON\n", "line 3 is not JSON"),
-        (2, '{"at": 1, "event": null}\n', "line 3: 'actions' is missing"),
+        (2, '{"at": 3, "event": null, "actions": []}\n', "line 3: at is 3.0, which is before the line above"),
+        (2, '{"at": 9e5, "event": null}\n', "line 3: actions: Field required"),
+        (2, '{"at": NaN, "event": null, "actions": []}\n', "line 3: at: Input should be a finite number"),
+        (2, '{"at": 9e5, "event": [], "actions": []}\n', "line 3: event: Input should be a valid dictionary"),
         (
             2,
-            '{"at": 1, "event": {"Gone": {}}, "actions": []}\n',
+            '{"at": 9e5, "event": null, "actions": [{"End": 3}]}\n',
+            "line 3: actions.0.End: Input should be a valid dictionary",
+        ),
+        (
+            2,
+            '{"at": 9e5, "event": null, "actions": [{}]}\n',
+            "line 3: actions.0: Dictionary should have at least 1 item after validation, not 0",
+        ),
+        (
+            2,
+            '{"at": 9e5, "event": {"Gone": {}}, "actions": []}\n',
             "line 3: this version knows no event 'Gone'",
         ),
         (
             2,
-            '{"at": 1, "event": {"Digit": {}}, "actions": []}\n',
-            "line 3: Digit: digit: Field required",
+            '{"at": 9e5, "event": {"Digit": {}}, "actions": []}\n',
+            "line 3: Digit.digit: Field required",
         ),
         (
             2,
-            '{"at": 1, "event": {"InterimTranscript": {"item_id": "i", "text": "b", "kept": 9}}, "actions": []}\n',
+            '{"at": 9e5, "event": {"InterimTranscript": {"item_id": "i", "text": "b", "kept": 9}}, "actions": []}\n',
             "line 3: InterimTranscript continues a text of 'i' that is not there",
         ),
     ],
@@ -237,9 +284,31 @@ def test_a_journal_without_an_end_is_decided_as_far_as_it_goes() -> None:
 def test_a_line_that_cannot_be_read_is_named(line: int, text: str, says: str) -> None:
     lines = [*keyed_in().lines]
     lines[line] = text
+    lines = lines if text else []
     with pytest.raises(JournalError) as raised:
         replay(lines, HOOKS)
     assert str(raised.value) == says
+
+
+def test_what_comes_after_the_end_is_no_part_of_a_call() -> None:
+    call = keyed_in()
+    again = call.lines[-1].replace('"at":', '"at":1')
+    with pytest.raises(JournalError, match="comes after the end of the call"):
+        replay([*call.lines, again], HOOKS)
+
+
+def test_a_head_alone_is_no_call() -> None:
+    with pytest.raises(JournalError, match="it has its first line and nothing else"):
+        replay(keyed_in().lines[:1], HOOKS)
+
+
+def test_settings_that_this_version_cannot_use_are_told_of() -> None:
+    head, *rest = keyed_in().lines
+    other = head.replace('"dtmfMaxDigits":16', '"dtmfMaxDigits":0,"newSetting":1')
+    assert other != head
+    notes = replay([other, *rest], HOOKS).notes
+    assert any("newSetting in the journal is no known setting" in note for note in notes)
+    assert any("dtmfMaxDigits is 0 (the journal); allowed is" in note for note in notes)
 
 
 def test_other_plugins_than_then_are_named() -> None:

@@ -46,8 +46,16 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         status: int = options.command(options)
+        sys.stdout.flush()
     except SettingsError as error:
         print(f"offhook: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever read it wants no more
+        _write_no_more()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"offhook: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        _write_no_more()
         return 2
     return status
 
@@ -149,22 +157,23 @@ def replay_call(options: argparse.Namespace) -> int:
     set_up_logging(layered.settings.logging.level)
 
     def tell(moment: Moment) -> None:
-        if options.show:
-            print(moment_text(moment))
+        if options.show and (text := moment_text(moment)):
+            print(text)
 
-    try:
-        journal = find_journal(options.call, layered.settings.logging.journal_dir)
-        with (
-            journal.open(encoding="utf-8", errors="surrogateescape") as lines,
-            contextlib.closing(Hooks.installed(disabled=chosen.disabled, choices=chosen.choices)) as hooks,
-        ):
+    with contextlib.ExitStack() as opened:
+        try:
+            journal = find_journal(options.call, layered.settings.logging.journal_dir)
+            lines = opened.enter_context(journal.open(encoding="utf-8", errors="surrogateescape"))
+            hooks = Hooks.installed(disabled=chosen.disabled, choices=chosen.choices)
+            opened.callback(hooks.close)
+        except (PluginConflict, OSError) as error:
+            print(f"offhook: {error}", file=sys.stderr)
+            return 2
+        try:
             replayed = replay(lines, hooks, tell=tell)
-    except JournalError as error:
-        print(f"offhook: {options.call} is not a journal that can be read: {error}", file=sys.stderr)
-        return 2
-    except (PluginConflict, OSError) as error:
-        print(f"offhook: {error}", file=sys.stderr)
-        return 2
+        except JournalError as error:
+            print(f"offhook: {options.call} is not a journal that can be read: {error}", file=sys.stderr)
+            return 2
     print(report(replayed))
     return 0 if replayed.difference is None else 1
 
@@ -187,8 +196,7 @@ def demo(options: argparse.Namespace) -> int:
         except OutputLost as error:
             if not isinstance(error.reason, BrokenPipeError):  # whoever read it wants no more
                 print(f"offhook: the output cannot be written: {error.reason.strerror}", file=sys.stderr)
-            # What is still in the buffer would be tried again at the end, and fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()
             return 1
     except KeyboardInterrupt:
         return 130
@@ -267,6 +275,11 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("simulate", help="run a simulated Realtime server or a simulated Asterisk")
     return parser
+
+
+def _write_no_more() -> None:
+    # What is still in the buffer would be tried again at the end, and fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _settings(options: argparse.Namespace) -> LayeredSettings:

@@ -18,7 +18,10 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text)
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 def dumps(value: Any, *, default: Callable[[Any], Any] | None = None) -> str:

@@ -75,12 +75,16 @@ def find_journal(call: str, directory: str) -> Path:
     Raises FileNotFoundError, with a text for people.
     """
     path = Path(call)
-    if path.is_file():
+    if path.is_dir():
+        raise FileNotFoundError(f"{call} is a directory; it must be a journal or a call's id")
+    if path.exists():
         return path
     if not directory:
         raise FileNotFoundError(
             f"{call} is no file, and JOURNAL_DIR, where a call's id would be looked for, is not set"
         )
+    if not Path(directory).is_dir():
+        raise FileNotFoundError(f"{call} is no file, and JOURNAL_DIR is {directory}, which is no directory")
     found = sorted(Path(directory).glob(f"*/*-{_literal(call)}.jsonl"))
     if not found:
         raise FileNotFoundError(
@@ -97,8 +101,11 @@ def replay(
     hooks: the plugins to decide with. tell: is told of each moment. Raises JournalError.
     """
     whole = iter(lines)
-    head = Head.read(next(whole, ""))
-    notes = list(_other_plugins(head.plugins, hooks.plugins))
+    if not (first := next(whole, "")):
+        raise JournalError("it is empty")
+    head = Head.read(first)
+    notes = [f"not as it was: {problem}" for problem in head.unread]
+    notes += _other_plugins(head.plugins, hooks.plugins)
     call = _made(head, hooks)
     reading = _Reading(whole)
     masked = False
@@ -115,6 +122,8 @@ def replay(
             difference = moment
             break
         cause = cause or next((a["End"]["outcome"]["cause"] for a in written if "End" in a), "")
+    if not moments and not reading.torn:
+        raise JournalError("it has its first line and nothing else")
     if masked:
         notes.append("its digits are masked: a part that tells one from another may decide differently now")
     if reading.opaque:

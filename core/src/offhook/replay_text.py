@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from offhook.call.events import AnswerTranscript, InterimTranscript
 from offhook.replay import Moment, Replayed
 from offhook.telemetry.journal_lines import same_action
 
@@ -18,7 +19,13 @@ _LONGEST = 160
 
 
 def moment_text(moment: Moment) -> str:
-    """A moment of the time line: when and what happened, and below it what the call did."""
+    """A moment of the time line: when and what happened, and below it what the call did.
+
+    Empty where a text has merely grown by a word: it is shown once it is whole.
+    """
+    match moment.event:
+        case InterimTranscript() | AnswerTranscript(final=False) if not moment.written:
+            return ""
     return "\n".join(
         [f"{moment.at:+10.3f}  {_happened(moment)}", *(f"{_INDENT}  {a}" for a in _then(moment))]
     )

@@ -6,7 +6,6 @@ may read it at any time. It is bounded in memory: old entries go, long texts are
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Final, Literal
 from . import actions as ac
 from . import events as ev
 from .entries import CallStatus, Digits, Entry, FunctionCall, Note, RunningTimer, Turn, bounded
+from .masking import MASK, MASKED, without_digits
 from .outcome import Outcome, Status
 from .timers import KEYPAD
 
@@ -24,11 +24,6 @@ PROBLEM_LIMIT: Final = 50
 DELAY_LIMIT: Final = 100
 DIGIT_LIMIT: Final = 100
 """Digits kept of one run of keys."""
-TELLING_DIGITS: Final = 3
-"""So long a sequence of sensitive digits is looked for in other texts and masked there too."""
-
-MASK: Final = "•"
-MASKED: Final = "(masked)"
 
 
 class CallRecord:
@@ -155,10 +150,8 @@ class CallRecord:
         """A text as people may see it: bounded, and with dots for sensitive digits, which the model may
         repeat to a tool."""
         if self.digits_sensitive:
-            for entry in self._entries:
-                if isinstance(entry, Digits):
-                    for digits in re.findall(rf"\d{{{TELLING_DIGITS},}}", entry.digits):
-                        text = text.replace(digits, MASK * len(digits))
+            pressed = "|".join(entry.digits for entry in self._entries if isinstance(entry, Digits))
+            text = without_digits(text, pressed)
         return bounded(text)
 
     # --- Taking in -----------------------------------------------------------------------------------

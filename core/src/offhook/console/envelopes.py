@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 from offhook.call import actions as ac
 from offhook.call import events as ev
 from offhook.call.entries import Digits
+from offhook.call.masking import MASKED
 from offhook.call.outcome import EndCause, Outcome
-from offhook.call.record import MASKED, CallRecord
+from offhook.call.record import CallRecord
 from offhook.call.state import GREETING
 from offhook.call.timers import KEYPAD
 

@@ -71,36 +71,36 @@ class Leaf:
         value = section.model_dump(mode="json", by_alias=True, include={attribute})[self.name]
         if isinstance(getattr(section, attribute), SecretStr):
             return HIDDEN if value else ""
-        return _without_credentials(
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        )
+        return without_credentials(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
     def shown_raw(self, raw: Any) -> str:
         """A value as it was written, for a message: short, and hidden where it may hold a secret."""
         if self.secret:
             return HIDDEN
-        text = _without_credentials(repr(raw))
+        text = without_credentials(repr(raw))
         return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
 def shown_tree(settings: Settings) -> dict[str, Any]:
     """All settings as the tree of a JSON file, with secrets masked."""
-    return {name: _shown(value) for name, value in settings.model_dump(mode="json", by_alias=True).items()}
+    tree: dict[str, Any] = shown_values(settings.model_dump(mode="json", by_alias=True))
+    return tree
 
 
-def _shown(value: Any) -> Any:
+def shown_values(value: Any) -> Any:
+    """The same JSON value, with secrets masked in all its texts."""
     match value:
         case dict():
-            return {name: _shown(inner) for name, inner in value.items()}
+            return {name: shown_values(inner) for name, inner in value.items()}
         case list():
-            return [_shown(inner) for inner in value]
+            return [shown_values(inner) for inner in value]
         case str():
-            return HIDDEN if value == _PYDANTICS_MASK else _without_credentials(value)
+            return HIDDEN if value == _PYDANTICS_MASK else without_credentials(value)
         case _:
             return value
 
 
-def _without_credentials(text: str) -> str:
+def without_credentials(text: str) -> str:
     """Mask the user, the password and the query of every address in `text`."""
     text = re.sub(r"(?i)\b(bearer|basic|token) +[^\s\"',}]+", rf"\1 {HIDDEN}", text)
     text = re.sub(r"(://)[^/@\s\"']+@", rf"\1{HIDDEN}@", text)

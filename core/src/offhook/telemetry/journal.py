@@ -11,10 +11,11 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final
 
 from offhook.call import actions as do
@@ -91,6 +92,9 @@ class Journal:
             self.lost(f"the disk is slow: {WAITING_LIMIT_BYTES >> 20} MiB wait for it")
 
 
+_Batch = dict[Journal, list[bytes]]
+
+
 class Journals:
     """Those of one host, in one directory, with a folder for each day (UTC).
 
@@ -99,12 +103,16 @@ class Journals:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="offhook journal")
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[Journal, list[bytes]] = {}
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+        # A daemon: a disk that hangs keeps no program from ending.
+        threading.Thread(target=self._write_batches, name="offhook journal", daemon=True).start()
+        self._waiting: _Batch = {}
         self._waiting_bytes = 0
+        """Of all lines that are not on the disk yet."""
         self._timer: asyncio.TimerHandle | None = None
-        self._writing: asyncio.Future[dict[Journal, OSError]] | None = None
+        self._writing: asyncio.Future[None] | None = None
+        """Done when the batch that is being written is."""
         self._lost = 0
 
     def open(self, head: Head) -> Journal:
@@ -119,8 +127,6 @@ class Journals:
 
     async def close(self) -> None:
         """Write what waits, within `CLOSE_SECONDS`."""
-        if self._timer is not None:
-            self._timer.cancel()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while self._writing is not None or self._waiting:
@@ -130,7 +136,8 @@ class Journals:
                         await asyncio.wait([self._writing])
         except TimeoutError:
             log.warning("the disk takes longer than %g s: journals lack their end", CLOSE_SECONDS)
-        self._thread.shutdown(wait=False)
+        self._cancel_timer()
+        self._batches.put(None)
 
     def _take(self, journal: Journal, data: bytes) -> bool:
         """Have it written soon; False if too much waits already."""
@@ -138,26 +145,47 @@ class Journals:
             return False
         self._waiting_bytes += len(data)
         self._waiting.setdefault(journal, []).append(data)
-        if self._timer is None and self._writing is None:
-            self._timer = self._loop.call_later(WRITE_EVERY_SECONDS, self._begin)
+        self._soon()
         return True
 
-    def _begin(self) -> None:
-        self._timer = None
-        batch, self._waiting, self._waiting_bytes = self._waiting, {}, 0
-        self._writing = self._loop.run_in_executor(self._thread, _write_all, batch)
-        self._writing.add_done_callback(self._written)
+    def _leave_out(self, journal: Journal) -> None:
+        """What waits of this journal is not written any more."""
+        self._waiting_bytes -= sum(map(len, self._waiting.pop(journal, ())))
 
-    def _written(self, done: asyncio.Future[dict[Journal, OSError]]) -> None:
-        self._writing = None
-        if not done.cancelled():
-            for journal, error in done.result().items():
-                journal.lost(error.strerror or str(error))
-        if self._waiting and self._timer is None:
+    def _soon(self) -> None:
+        if self._waiting and self._timer is None and self._writing is None:
             self._timer = self._loop.call_later(WRITE_EVERY_SECONDS, self._begin)
 
+    def _begin(self) -> None:
+        self._cancel_timer()
+        batch, self._waiting = self._waiting, {}
+        self._writing = self._loop.create_future()
+        self._batches.put(batch)
 
-def _write_all(batch: Mapping[Journal, Sequence[bytes]]) -> dict[Journal, OSError]:
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _written(self, batch: _Batch, failed: Mapping[Journal, OSError]) -> None:
+        self._waiting_bytes -= sum(sum(map(len, lines)) for lines in batch.values())
+        for journal, error in failed.items():
+            journal.lost(error.strerror or str(error))
+            self._leave_out(journal)
+        if self._writing is not None:
+            self._writing.set_result(None)
+            self._writing = None
+        self._soon()
+
+    def _write_batches(self) -> None:
+        """The thread."""
+        while (batch := self._batches.get()) is not None:
+            failed = _write_all(batch)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._written, batch, failed)
+
+
+def _write_all(batch: _Batch) -> dict[Journal, OSError]:
     failed = {}
     for journal, lines in batch.items():
         try:

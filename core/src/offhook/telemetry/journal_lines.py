@@ -11,21 +11,24 @@ null means that time passed. The names are those of `call/events.py` and `call/a
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import TypeAdapter, ValidationError
+from annotated_types import Len
+from pydantic import Field, TypeAdapter, ValidationError
 
 from offhook import json_text
 from offhook.call import actions as do
 from offhook.call import events as ev
 from offhook.call.info import CallInfo
-from offhook.call.record import MASK, MASKED, TELLING_DIGITS
+from offhook.call.masking import MASK, MASKED, without_digits
 from offhook.settings import LayeredSettings, Settings, shown_tree
+from offhook.settings.leaves import shown_values, without_credentials
 
 VERSION: Final = 1
 OPAQUE: Final = "$opaque"
@@ -33,9 +36,13 @@ OPAQUE: Final = "$opaque"
 REPR_LIMIT: Final = 200
 
 _WORDS: Final = frozenset(
-    {"text", "arguments", "output", "reason", "message", "transcription", "error", "data", "result"}
+    {
+        *("text", "arguments", "output", "reason", "message", "transcription", "error", "data", "result"),
+        *("media", "context", "extension"),
+    }
 )
 """The fields in which sensitive digits may turn up again."""
+_LARGEST: Final = 2**63 - 1
 _EVENTS: Final[Mapping[str, Any]] = {event.__name__: event for event in get_args(ev.Event)}
 
 
@@ -60,6 +67,8 @@ class Head:
     """What was wrong with the call's settings."""
     offhook: str = version("offhook-core")
     """The version that wrote the journal."""
+    unread: tuple[str, ...] = ()
+    """What of the settings in the journal this version cannot use."""
 
     def line(self) -> str:
         return json_text.dumps(
@@ -86,17 +95,49 @@ class Head:
                 f'{{"journal":{VERSION}'
             )
         try:
-            return cls(
-                call=TypeAdapter(CallInfo).validate_python(told["call"]),
-                settings=_settings(told["settings"]),
-                began=float(told["began"]),
-                started=datetime.fromisoformat(told["started"]),
-                offhook=str(told["offhook"]),
-                plugins=dict(told["plugins"]),
-                problems=tuple(told["problems"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            known = _adapter(_HeadLine).validate_python(told)
+        except ValueError as error:
             raise JournalError(f"line 1: {_one_line(error)}") from None
+        settings = LayeredSettings(Settings()).with_tree("the journal", known.settings)
+        return cls(
+            known.call,
+            settings.settings,
+            known.began,
+            known.started,
+            known.plugins,
+            tuple(known.problems),
+            known.offhook,
+            settings.problems,
+        )
+
+
+_Named = Annotated[dict[str, dict[str, Any]], Len(1, 1)]
+"""An event or an action: its name and its fields."""
+
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class _HeadLine:
+    """What the first line holds, for pydantic to check."""
+
+    call: CallInfo
+    settings: dict[str, Any]
+    began: _Finite
+    started: datetime
+    plugins: dict[str, str]
+    problems: list[str]
+    offhook: str
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What a line holds, for pydantic to check."""
+
+    at: _Finite
+    event: _Named | None
+    actions: list[_Named]
 
 
 class LineWriter:
@@ -120,8 +161,7 @@ class LineWriter:
                 self._pressed += event.digit
             # As plain values, which can be looked through.
             told, did = json_text.loads(json_text.dumps([told, did], default=_fields))
-            self._mask(told)
-            self._mask(did)
+            self._mask([told, did])
         if type(event) in _GROWING:
             told = self._growing.shortened(told)
         return json_text.dumps({"at": now, "event": told, "actions": did}, default=_fields)
@@ -141,9 +181,11 @@ class LineWriter:
             case str():
                 return without_digits(value, self._pressed)
             case dict():
-                return {key: self._masked(inner) for key, inner in value.items()}
+                return {self._masked(key): self._masked(inner) for key, inner in value.items()}
             case list():
                 return [self._masked(inner) for inner in value]
+            case int() | float() if (shown := without_digits(str(value), self._pressed)) != str(value):
+                return shown
             case _:
                 return value
 
@@ -154,18 +196,25 @@ class LineReader:
     def __init__(self) -> None:
         self._growing = Growing()
         self._number = 1
+        self._at = -math.inf
+        self._over = False
 
     def read(self, line: str) -> tuple[float, ev.Event | None, list[Any]]:
         """Time, event and the written actions. Raises JournalError."""
         self._number += 1
         told = _json(line, self._number)
         try:
-            at, event, actions = float(told["at"]), told["event"], list(told["actions"])
-            return at, None if event is None else self._event(event), actions
+            known = _adapter(_Line).validate_python(told)
+            if self._over:
+                raise ValueError("comes after the end of the call")
+            if known.at < self._at:
+                raise ValueError(f"at is {known.at}, which is before the line above")
+            self._at, self._over = known.at, any("End" in action for action in known.actions)
+            return known.at, None if known.event is None else self._event(known.event), known.actions
         except (KeyError, TypeError, ValueError) as error:
             raise JournalError(f"line {self._number}: {_one_line(error)}") from None
 
-    def _event(self, told: dict[str, dict[str, Any]]) -> ev.Event:
+    def _event(self, told: _Named) -> ev.Event:
         ((name, fields),) = told.items()
         kind = _EVENTS.get(name)
         if kind is None:
@@ -214,22 +263,6 @@ class Growing:
         return len(before) if known == item_id and text.startswith(before) else 0
 
 
-def without_digits(text: str, pressed: str) -> str:
-    """The text with dots for each run of three or more digits that is part of what was pressed."""
-    shown, at = [], 0
-    while at < len(text):
-        end = at
-        while end < len(text) and text[end].isdigit() and text[at : end + 1] in pressed:
-            end += 1
-        if end - at >= TELLING_DIGITS:
-            shown.append(MASK * (end - at))
-            at = end
-        else:
-            shown.append(text[at])
-            at += 1
-    return "".join(shown)
-
-
 def written_action(action: do.Action) -> Any:
     """An action as a line has it, but for the mask."""
     return json_text.loads(json_text.dumps(_action(action), default=_fields))
@@ -263,7 +296,7 @@ def _event(event: ev.Event) -> dict[str, Any]:
         case ev.WorkFinished(work_id=work_id, result=result, error=error):
             told = {"work_id": work_id, "result": _plain(result), "error": error}
         case ev.SettingsChanged(settings=settings, changes=changes):
-            told = {"settings": shown_tree(settings), "changes": _plain(changes)}
+            told = {"settings": shown_tree(settings), "changes": shown_values(_plain(changes))}
         case _:
             pass
     return {type(event).__name__: told}
@@ -276,6 +309,11 @@ def _action(action: do.Action) -> dict[str, Any]:
             told = {"work_id": work_id, "owner": owner, "name": name}
         case do.SendText(sensitive=True):
             told = dataclasses.replace(action, text=MASKED)
+        # What comes from the settings, in whose tree such things are masked too: it is the same in a replay.
+        case do.SendText(text=text) | do.Say(text=text):
+            told = dataclasses.replace(action, text=without_credentials(text))
+        case do.Play(media=media):
+            told = dataclasses.replace(action, media=without_credentials(media))
         case _:
             pass
     return {type(action).__name__: told}
@@ -284,7 +322,11 @@ def _action(action: do.Action) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """What a plugin hands over, as JSON has it."""
     match value:
-        case None | bool() | int() | float() | str():
+        case None | bool() | str():
+            return value
+        case int() if abs(value) <= _LARGEST:
+            return value
+        case float() if math.isfinite(value):
             return value
         case list() | tuple():
             return [_plain(inner) for inner in value]
@@ -325,6 +367,7 @@ def _one_line(error: Exception) -> str:
             return f"{error} is missing"
         case ValidationError():
             first = error.errors()[0]
-            return f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+            where = ".".join([*([error.title] if error.title in _EVENTS else []), *map(str, first["loc"])])
+            return f"{where}: {first['msg']}"
         case _:
             return str(error)
