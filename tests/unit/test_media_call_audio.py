@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from fake_loop import FakeLoop
 from offhook.call.events import HeardItem
 from offhook.media import PCMU, Added, CallAudio, Pacer
 from offhook.media.pacer import Paced
@@ -226,3 +227,22 @@ def test_audio_that_is_held_in_the_middle_goes_on_where_it_stopped() -> None:
     desk.audio.release()
     desk.pacer.tick(3)
     assert len(desk.leg_out.sent) == 1
+
+
+def test_whoever_holds_at_an_item_s_end_hears_nothing_of_the_next() -> None:
+    """A prompt that begins when an answer has been heard: the answer behind it waits for the prompt's end."""
+    loop, leg = FakeLoop(), FakeLeg()
+    pacer = Pacer(loop=cast("asyncio.AbstractEventLoop", loop))
+    audio = CallAudio(
+        leg, leg, PCMU, lambda frame: None, pacer, on_played=lambda item_id, heard_ms: audio.hold()
+    )
+    audio.hold()
+    audio.add("r1", "a", b"\x01" * 160)
+    audio.finish("a")
+    audio.add("r2", "b", b"\x02" * 800)
+    audio.release()
+    loop.run_until(7.5)
+    assert [frame for frame, _ in leg.sent] == [b"\x01" * 160]
+    audio.release()
+    loop.run_until(8.0)
+    assert [frame for frame, _ in leg.sent[1:]] == [b"\x02" * 160] * 5

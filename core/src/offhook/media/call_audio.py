@@ -44,7 +44,6 @@ class CallAudio:
         self.playout = Playout(audio_format, leg_out.send, on_played, limit_seconds=queue_seconds)
         self._legs = (leg_in, leg_out)
         self._pacer = pacer
-        self._held = False
         self._closed = False
         leg_in.listen(self.gate.push)
 
@@ -112,13 +111,12 @@ class CallAudio:
 
     def hold(self) -> None:
         """Queue the model's audio and send none of it until `release`."""
-        self._held = True
-        self.playout.pause()
+        self.playout.hold()
         self._pacer.discard(self.playout)
 
     def release(self) -> None:
         """Send what was queued, and go on; nothing happens unless it is held."""
-        self._held = False
+        self.playout.release()
         self._pace()
 
     def stop(self, response_id: str = "") -> tuple[HeardItem, ...]:
@@ -139,5 +137,5 @@ class CallAudio:
             leg.close()
 
     def _pace(self) -> None:
-        if not (self._closed or self._held) and self.playout.busy:
+        if not self._closed and self.playout.busy:
             self._pacer.add(self.playout)

@@ -215,7 +215,11 @@ class Pacer:
         for source, at_ms in self._quarters.due(now):
             if not self._send(source, at_ms):
                 self._quarters.discard(source)
-            elif source.due_ms is not None and source.due_ms < at_ms + FRAME_MS:
+            elif (
+                source in self._quarters  # sending may have had it discarded
+                and source.due_ms is not None
+                and source.due_ms < at_ms + FRAME_MS
+            ):
                 # It catches up with its time: its next frame comes on an earlier tick.
                 self._quarters.discard(source)
                 self._quarters.add(source, now, source.due_ms)

@@ -99,6 +99,7 @@ class Playout:
         self._queued_bytes = 0
         self._played_bytes = 0
         self._paused = False
+        self._held = False
         self.due_ms: int | None = None
         """When the next frame may leave, on the pacer's clock; None before the first."""
 
@@ -116,6 +117,8 @@ class Playout:
     def ready(self) -> bool:
         """There may be a frame to send: a whole one, or the end of an item."""
         queued = self._queued_bytes
+        if self._held:
+            return False
         return queued >= self._frame_bytes or (
             queued > 0 and (len(self._items) > 1 or next(iter(self._items.values())).finished)
         )
@@ -125,9 +128,13 @@ class Playout:
         """How much audio came too late, in milliseconds."""
         return self.stale_bytes // self._bytes_per_ms
 
-    def pause(self) -> None:
-        """The caller of `send_next` makes a pause: it is no underrun."""
-        self._paused = True
+    def hold(self) -> None:
+        """Nothing is sent until `release`, which is a pause and no underrun."""
+        self._held = self._paused = True
+
+    def release(self) -> None:
+        """What is queued may be sent again."""
+        self._held = False
 
     @property
     def queued_ms(self) -> int:
@@ -178,7 +185,7 @@ class Playout:
         or until another item is behind it, and is then padded with silence. An item whose audio has not
         come yet leaves a pause, never a frame with a hole. `at_ms` is handed on to `send`.
         """
-        while self._items:
+        while self._items and not self._held:  # who is told of an item's end may hold what follows
             item = next(iter(self._items.values()))
             waiting = item.received - item.sent
             # A later item proves that an earlier one is over, should its end never be told.
