@@ -222,6 +222,23 @@ async def test_a_prompt_that_asterisk_refuses_costs_only_the_prompt() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_prompt_that_is_on_its_way_at_the_end_is_stopped_and_not_left_to_the_dialplan() -> None:
+    sounds = {"long": bytes(8000 * 20)}
+    async with bench(greeting_audio_path="sound:long", asterisk_options={"sounds": sounds}) as calls:
+        hold = calls.hold("play")
+        caller = await calls.dial()
+        await hold.reached.wait()
+        assert calls.host.hangup(calls.record.call_id)
+        asyncio.get_running_loop().call_later(0.2, hold.released.set)
+        left = await caller.left_stasis()
+        asked = [f"{request.method} {request.path}" for request in calls.asterisk.requests]
+        played = next(n for n, request in enumerate(asked) if request.endswith("-greeting"))
+        assert asked[played].startswith("POST ")
+        assert any(request.startswith("DELETE ") for request in asked[played:] if "/playbacks/" in request)
+        assert left.variables["OFFHOOK_END_CAUSE"] == "operator"
+
+
+@pytest.mark.asyncio
 async def test_a_caller_whose_talking_cannot_be_watched_is_not_left_in_silence() -> None:
     async with bench(recognition_activation_mode="VAD") as calls:
         calls.refuse("set_variable", about="TALK_DETECT(set)")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from offhook.runner.errands import Errands
+from offhook.runner.errands import Errands, Requests
 
 
 class Log:
@@ -73,24 +73,44 @@ async def test_nothing_is_begun_after_the_end_even_if_an_errand_swallows_it() ->
 
 
 @pytest.mark.asyncio
-async def test_who_finishes_waits_for_the_one_under_way_and_leaves_out_the_others() -> None:
-    errands, log, began, go_on = Errands("c1"), Log(), asyncio.Event(), asyncio.Event()
+async def test_a_request_is_waited_for_though_whoever_made_it_was_cancelled() -> None:
+    requests, began, go_on = Requests(), asyncio.Event(), asyncio.Event()
+    done: list[str] = []
 
     async def slow() -> None:
         began.set()
         await go_on.wait()
-        log.done.append("slow")
+        done.append("slow")
 
-    running = asyncio.create_task(errands.run())
-    errands.add(slow)
-    left_out = errands.add(log.errand("left out"))
+    asking = asyncio.create_task(requests.make(slow()))
     await began.wait()
-    finishing = asyncio.create_task(errands.finish())
-    await asyncio.sleep(0)
-    assert left_out.done(), "whoever waits for it need not"
-    assert not finishing.done()
+    asking.cancel()
+    answered = asyncio.create_task(requests.answered())
+    await asyncio.wait([asking])
+    assert asking.cancelled()
+    assert not answered.done()
     go_on.set()
-    await finishing
-    await errands.finish()
-    assert log.done == ["slow"]
-    running.cancel()
+    await answered
+    assert done == ["slow"]
+    await requests.answered()
+
+
+@pytest.mark.asyncio
+async def test_an_answer_and_a_failure_reach_whoever_asked() -> None:
+    requests = Requests()
+
+    async def seven() -> int:
+        return 7
+
+    assert await requests.make(seven()) == 7
+    with pytest.raises(RuntimeError, match="refused"):
+        await requests.make(fails())
+
+
+@pytest.mark.asyncio
+async def test_who_is_in_a_hurry_gives_up_what_is_under_way() -> None:
+    requests = Requests()
+    asking = asyncio.create_task(requests.make(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    await requests.close()
+    assert asking.done() or asking.cancel()

@@ -31,7 +31,7 @@ from .ari_events import playback_prefix
 from .arrivals import Arrivals
 from .audio_path import AudioConnector, AudioPathError
 from .deciding import Deciding, Watch
-from .errands import Errands
+from .errands import Errands, Requests
 from .leaving import leave
 from .part_work import PartWork
 from .stream import Stream
@@ -92,6 +92,8 @@ class CallRunner:
         self._errands = Errands(info.call_id)
         self._results = Errands(info.call_id)
         """Apart from the others: Asterisk lets a variable wait until a prompt is over."""
+        self._playing, self._setting = Requests(), Requests()
+        """To play a prompt; to set something on the channel."""
         self._result: dict[str, str] = {}
         """The result variables as they are set on the channel."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,10 +137,11 @@ class CallRunner:
         """From the channel's arrival to the last freed resource. Cancelled, it frees everything all the same."""
         async with self._resources:
             self._resources.push_async_callback(self._stream.closed)
+            for requests in (self._playing, self._setting):
+                self._resources.push_async_callback(requests.close)
             try:
                 self._spawn(self._errands.run())
-                results = asyncio.create_task(self._results.run())
-                self._resources.push_async_callback(_cancelled, results)
+                self._spawn(self._results.run())
                 self._deciding.begin(ev.Arrived(channel_up=self._answered))
                 end = await self._end
             finally:
@@ -172,7 +175,8 @@ class CallRunner:
             await self._equipment.hooks.result_variables(self.info, end.outcome),
             playing=[self._playback(playback_id) for playback_id in sorted(self.call.state.playing)],
             talk_detect=self.call.state.talk_detect is not None,
-            set_ahead=self._results.finish,
+            played=self._playing.answered,
+            was_set=self._setting.answered,
         )
 
     # --- Carrying out ---------------------------------------------------------------------------------
@@ -340,7 +344,9 @@ class CallRunner:
 
     async def _play(self, playback_id: str, media: str) -> None:
         try:
-            await self._equipment.ari.play(self.info.channel_id, media, self._playback(playback_id))
+            await self._playing.make(
+                self._equipment.ari.play(self.info.channel_id, media, self._playback(playback_id))
+            )
         except AriError as error:
             log.warning("a prompt cannot be played: %s", error, extra={"call_id": self.info.call_id})
             self.post(ev.PlaybackFinished(playback_id, failed=True))
@@ -357,7 +363,9 @@ class CallRunner:
     async def _set_talk_detect(self, value: str | None) -> None:
         name = "TALK_DETECT(remove)" if value is None else "TALK_DETECT(set)"
         try:
-            await self._equipment.ari.set_variable(self.info.channel_id, name, value or "")
+            await self._setting.make(
+                self._equipment.ari.set_variable(self.info.channel_id, name, value or "")
+            )
         except (NotFound, Conflict):
             pass  # the caller has gone
         except AriError as error:
@@ -366,7 +374,7 @@ class CallRunner:
     async def _set_result(self, outcome: Outcome) -> None:
         new = {name: value for name, value in outcome.variables().items() if self._result.get(name) != value}
         try:
-            await self._equipment.ari.set_variables(self.info.channel_id, new)
+            await self._setting.make(self._equipment.ari.set_variables(self.info.channel_id, new))
         except AriError as error:
             log.debug("the result is not set ahead: %s", error, extra={"call_id": self.info.call_id})
         else:
@@ -376,8 +384,3 @@ class CallRunner:
         seconds = self.call.state.settings.tools.tool_timeout_seconds
         result = await run_tool(self._tools, name, arguments, self._tool_context, timeout_seconds=seconds)
         self.post(ev.ToolFinished(tool_call_id, name, result.output, result.failed))
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])

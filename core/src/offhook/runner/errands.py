@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 log = logging.getLogger("offhook.runner")
 
+T = TypeVar("T")
 Errand = Callable[[], Awaitable[None]]
+
+
+class Requests:
+    """Requests that nothing later may overtake: each goes on though whoever made it is cancelled.
+
+    Asterisk serves each connection in a thread of its own, and a request that was cancelled here may still be carried
+    out there, after one that was made since.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[object]] = set()
+
+    async def make(self, request: Coroutine[Any, Any, T]) -> T:
+        """Make a request; its answer."""
+        task: asyncio.Task[T] = asyncio.create_task(request)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def answered(self) -> None:
+        """Wait for the answers of all that are under way."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def close(self) -> None:
+        """Give up those that are under way still."""
+        for task in self._under_way:
+            task.cancel()
+        await self.answered()
 
 
 class Errands:
@@ -20,7 +51,6 @@ class Errands:
     def __init__(self, call_id: str) -> None:
         self._call_id = call_id
         self._waiting: asyncio.Queue[tuple[Errand, asyncio.Future[None]]] = asyncio.Queue()
-        self._under_way: asyncio.Future[None] | None = None
 
     def add(self, errand: Errand) -> asyncio.Future[None]:
         """Put an errand behind the others; the future is done when it is, well or not."""
@@ -28,20 +58,11 @@ class Errands:
         self._waiting.put_nowait((errand, done))
         return done
 
-    async def finish(self) -> None:
-        """Leave out those that have not begun, and wait for the one that is under way."""
-        while not self._waiting.empty():
-            _, done = self._waiting.get_nowait()
-            done.set_result(None)
-        if self._under_way is not None and not self._under_way.done():
-            await asyncio.wait([self._under_way])
-
     async def run(self) -> None:
         """Run errands until cancelled, which an errand cannot keep from us."""
         task = asyncio.current_task()
         while task is None or not task.cancelling():
             errand, done = await self._waiting.get()
-            self._under_way = done
             try:
                 await errand()
             except Exception:

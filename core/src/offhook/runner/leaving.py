@@ -34,21 +34,23 @@ async def leave(
     *,
     playing: Iterable[str],
     talk_detect: bool,
-    set_ahead: Callable[[], Awaitable[None]] = _nothing,
+    played: Callable[[], Awaitable[None]] = _nothing,
+    was_set: Callable[[], Awaitable[None]] = _nothing,
 ) -> None:
     """Set the result and let the channel go on in the dialplan, or hang it up. Never raises.
 
     more_variables: what plugins add. playing: ids of the prompts that may still play. talk_detect: TALK_DETECT is
-    set, and the dialplan did not ask for it. set_ahead: waits until the result that was set ahead is, which must not
-    come after this one.
+    set, and the dialplan did not ask for it. played, was_set: wait until Asterisk has taken what it was asked to play
+    and to set on the channel before; what is done here must come after it.
 
     A caller who has hung up gets the result as long as Asterisk takes it: a moment later it answers 400, 404 or
     409 to everything.
     """
     extra = {"call_id": info.call_id}
     try:
+        await played()
         await _stop_prompts(ari, info, playing)
-        await set_ahead()
+        await was_set()
         await _hand_over(ari, info, end, more_variables, talk_detect)
     except (NotFound, Conflict):
         return
