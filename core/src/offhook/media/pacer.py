@@ -234,7 +234,7 @@ class Pacer:
             return source.send_next(at_ms)
         except Exception as error:
             # One call's fault must not silence the others.
-            log.exception("a call's playout failed; it is silent from now on")
+            log.exception("a call's playout failed; what it was to send is lost")
             if self._on_error is not None:
                 self._on_error(source, error)
             return False
