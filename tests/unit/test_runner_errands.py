@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -114,3 +115,26 @@ async def test_who_is_in_a_hurry_gives_up_what_is_under_way() -> None:
     await asyncio.sleep(0)
     await requests.close()
     assert asking.done() or asking.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_failure_that_nobody_waits_for_any_more_is_not_told() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    requests, began, go_on = Requests(), asyncio.Event(), asyncio.Event()
+
+    async def refused() -> None:
+        began.set()
+        await go_on.wait()
+        raise RuntimeError("refused")
+
+    asking = asyncio.create_task(requests.make(refused()))
+    await began.wait()
+    asking.cancel()
+    await asyncio.wait([asking])
+    go_on.set()
+    await requests.answered()
+    del asking
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []

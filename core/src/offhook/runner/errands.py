@@ -21,14 +21,19 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way: set[asyncio.Task[Any]] = set()
 
     async def make(self, request: Coroutine[Any, Any, T]) -> T:
         """Make a request; its answer."""
         task: asyncio.Task[T] = asyncio.create_task(request)
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._done)
         return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may not be there any more, and it is no news to anybody else
 
     async def answered(self) -> None:
         """Wait for the answers of all that are under way."""
