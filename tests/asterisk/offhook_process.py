@@ -8,12 +8,16 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
+from call_bench import decided_alike
+from offhook.plugins.hooks import Hooks
 
 START_SECONDS = 30.0
 CLEAR_SECONDS = 5.0
@@ -113,8 +117,19 @@ async def offhook_run(
 ) -> AsyncIterator[OffhookProcess]:
     """`offhook run` against an Asterisk and a Realtime server; `more` are further variables, in any case.
 
-    When the block ends the host must have no call and no UDP port left, and must end by SIGTERM.
+    When the block ends the host must have no call and no UDP port left, and must end by SIGTERM. Every call is decided
+    again from its journal, and alike.
     """
+    with tempfile.TemporaryDirectory() as journals:
+        async with _running({"JOURNAL_DIR": journals, **environment}, provider_url, **more) as host:
+            yield host
+        decided_alike(Path(journals), Hooks.installed())
+
+
+@asynccontextmanager
+async def _running(
+    environment: dict[str, str], provider_url: str, **more: str
+) -> AsyncIterator[OffhookProcess]:
     inherited = {
         name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")
     }
