@@ -213,10 +213,10 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
     else:
         stopped = fig.spoken_at([(call, at) for call, at in callers["talked"]], every)
     stopped = {key: at for key, at in stopped.items() if since <= at < until}
-    noticed = fig.spoken_at([(call, at) for call, at in callers["noticed"]], every)
-    noticed = {key: at for key, at in noticed.items() if key in stopped}
-    read = fig.spoken_at(talking_read(folder / JOURNALS), every)
-    read = {key: at for key, at in read.items() if key in stopped}
+    read, noticed = (
+        {key: at for key, at in fig.spoken_at(moments, every).items() if key in stopped}
+        for moments in (talking_read(folder / JOURNALS), callers["noticed"])
+    )
     told = {(call, stream): ms for call, stream, ms in provider["told"] if (call, stream) in stopped}
     gaps = fig.gaps_ms(down)
     return {

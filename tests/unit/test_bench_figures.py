@@ -12,6 +12,9 @@ from arrivals import Arrival, ArrivalLog, read_arrivals
 from page import PLOTS, page
 from stamps import CALLER, FRAME_BYTES, SILENCE, STAMP_BYTES, Stamp, frame, frame_base64, parse
 
+ALWAYS = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "gap_beyond_sent_ms")
+"""The spreads that every load has."""
+
 
 def answer(*at_ms: float, call: int = 1, stream: int = 1, under_way_ms: float = 0) -> list[Arrival]:
     return [
@@ -125,14 +128,7 @@ def test_percentiles_of_few_values() -> None:
 
 def test_the_page_shows_every_figure_of_every_load() -> None:
     some = dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)
-    spreads = (
-        "caller_to_model_ms",
-        "model_to_caller_ms",
-        "pacing_error_ms",
-        "gap_ms",
-        "gap_beyond_sent_ms",
-        "silent_after_ms",
-    )
+    spreads = (*ALWAYS, "silent_after_ms")
     figures = {
         "calls": 20,
         "cpu_ms_per_call_second": 2.5,
@@ -161,14 +157,7 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
 
 def test_the_page_leaves_out_what_was_not_measured() -> None:
     some = {"count": 5, **dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)}
-    spreads = (
-        "caller_to_model_ms",
-        "model_to_caller_ms",
-        "pacing_error_ms",
-        "gap_ms",
-        "gap_beyond_sent_ms",
-        "turn_own_time_ms",
-    )
+    spreads = (*ALWAYS, "turn_own_time_ms")
     figures = {
         **dict.fromkeys(("calls", "cpu_ms_per_call_second", "resident_kib_per_further_call"), 2),
         "bursts": {"frames": 0, "worst": 1},

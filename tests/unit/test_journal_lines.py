@@ -27,12 +27,12 @@ from offhook.call.events import (
 from offhook.call.info import CallInfo
 from offhook.call.masking import without_digits
 from offhook.call.outcome import EndCause, decide
+from offhook.replay import same_action
 from offhook.settings import settings_with
 from offhook.telemetry.journal_lines import (
     Head,
     LineReader,
     LineWriter,
-    same_action,
     written_action,
 )
 

@@ -19,6 +19,7 @@ import offhook_dtmf
 from call_events import a_start, steps, variants
 from call_scenario import MODES, CallScenario
 from offhook import Action, CallView, Event, Part, Settings, Started, StartTimer, hookimpl
+from offhook.call.actions import End
 from offhook.call.call import Call
 from offhook.call.events import (
     Arrived,
@@ -67,24 +68,14 @@ class Written(CallScenario):
         self._head = Head(CALLER, chosen, BEGAN, datetime(2026, 11, 25, 14, 30, 2, tzinfo=UTC))
         self.lines = [self._head.line() + "\n"]
 
-    def until(self, time: float) -> None:
-        while (deadline := self.call.deadline) is not None and deadline <= time:
-            self.now = max(self.now, deadline)
-            self._write(None, self.call.tick(self.now))
-        self.now = time
-
-    def at(self, time: float, *events: Event) -> None:
-        self.until(time)
-        for event in events:
-            if not self.call.ended:  # what comes later reaches no call
-                self._write(event, self.call.handle(event, time))
-
     def after(self, seconds: float, *events: Event) -> None:
         self.at(self.now + seconds, *events)
 
-    def _write(self, event: Event | None, actions: list[Action]) -> None:
-        self._did(actions)
-        self.lines.append(self._writer.line(event, actions, self.now) + "\n")
+    def _did(self, event: Event | None, actions: list[Action]) -> None:
+        over = any(isinstance(action, End) for _, action in self.done)
+        super()._did(event, actions)
+        if not over:  # what comes later reaches no call
+            self.lines.append(self._writer.line(event, actions, self.now) + "\n")
 
     def replayed(self, hooks: Hooks = HOOKS) -> Replayed:
         return replay(self.lines, hooks)

@@ -46,16 +46,14 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     try:
         status: int = options.command(options)
-        sys.stdout.flush()
     except SettingsError as error:
         print(f"offhook: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read it wants no more
+    except _NotPrinted as error:
         _write_no_more()
-        return 128 + signal.SIGPIPE
-    except OSError as error:
-        print(f"offhook: the output cannot be written: {error.strerror or error}", file=sys.stderr)
-        _write_no_more()
+        if isinstance(error.reason, BrokenPipeError):  # whoever read it wants no more
+            return 128 + signal.SIGPIPE
+        print(f"offhook: the output cannot be written: {error.reason.strerror}", file=sys.stderr)
         return 2
     return status
 
@@ -103,9 +101,9 @@ def config(options: argparse.Namespace) -> int:
     layered = _settings(options)
     rows = describe(layered)
     if options.json:
-        print(json.dumps([row._asdict() for row in rows], ensure_ascii=False, indent=2))
+        _print(json.dumps([row._asdict() for row in rows], ensure_ascii=False, indent=2))
     else:
-        print(_table([("SETTING", "VALUE", "FROM"), *((row.env, row.value, row.origin) for row in rows)]))
+        _print(_table([("SETTING", "VALUE", "FROM"), *((row.env, row.value, row.origin) for row in rows)]))
     for warning in layered.warnings:
         print(f"offhook: {warning}", file=sys.stderr)
     return 0
@@ -120,10 +118,10 @@ def plugins(options: argparse.Namespace) -> int:
         found = survey(disabled=chosen.disabled, choices=chosen.choices)
     rows = listed(found, disabled_in=layered.origin("plugins.disabled"))
     if options.json:
-        print(json.dumps([row.as_json() for row in rows], ensure_ascii=False, indent=2))
+        _print(json.dumps([row.as_json() for row in rows], ensure_ascii=False, indent=2))
     else:
         cells = [(row.name, row.distribution, row.version, row.status, row.about) for row in rows]
-        print(_table([("PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "ABOUT"), *cells], longest=None))
+        _print(_table([("PLUGIN", "DISTRIBUTION", "VERSION", "STATUS", "ABOUT"), *cells], longest=None))
     complaints = [*layered.warnings, *unmatched(found, chosen.disabled, chosen.choices)]
     complaints += dict.fromkeys(plugin.conflict for plugin in found if plugin.conflict)
     if chosen.strict_plugins and any(plugin.error for plugin in found):
@@ -158,7 +156,7 @@ def replay_call(options: argparse.Namespace) -> int:
 
     def tell(moment: Moment) -> None:
         if options.show and (text := moment_text(moment)):
-            print(text)
+            _print(text)
 
     with contextlib.ExitStack() as opened:
         try:
@@ -174,7 +172,7 @@ def replay_call(options: argparse.Namespace) -> int:
         except JournalError as error:
             print(f"offhook: {options.call} is not a journal that can be read: {error}", file=sys.stderr)
             return 2
-    print(report(replayed))
+    _print(report(replayed))
     return 0 if replayed.difference is None else 1
 
 
@@ -275,6 +273,22 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("simulate", help="run a simulated Realtime server or a simulated Asterisk")
     return parser
+
+
+class _NotPrinted(Exception):
+    """What a command was to print could not be written."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _print(text: str) -> None:
+    """Print at once. Raises _NotPrinted."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        raise _NotPrinted(error) from error
 
 
 def _write_no_more() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from offhook.call.call import Call
 from offhook.call.events import Digit, Event
+from offhook.call.masking import MASK
 from offhook.plugins.hooks import Hooks
 from offhook.plugins.loader import FoundPlugin
 from offhook.telemetry.journal_lines import (
@@ -21,11 +22,10 @@ from offhook.telemetry.journal_lines import (
     Head,
     JournalError,
     LineReader,
-    same_action,
     written_action,
 )
 
-__all__ = ["JournalError", "Moment", "Replayed", "find_journal", "replay"]
+__all__ = ["JournalError", "Moment", "Replayed", "find_journal", "replay", "same_action"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,23 @@ def replay(
     if not cause and difference is None:
         notes.append("it has no end: the host was killed, or could not write on")
     return Replayed(head, moments, actions, at - began, cause, difference, tuple(notes))
+
+
+def same_action(written: Any, action: Any) -> bool:
+    """True if an action that was written is this one; where digits are masked, any will do."""
+    match written, action:
+        case dict(), dict():
+            return written.keys() == action.keys() and all(
+                same_action(value, action[key]) for key, value in written.items()
+            )
+        case list(), list():
+            return len(written) == len(action) and all(map(same_action, written, action))
+        case str(), str():
+            return len(written) == len(action) and all(
+                one in (other, MASK) for one, other in zip(written, action, strict=True)
+            )
+        case _:
+            return bool(written == action)
 
 
 class _Reading:

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from offhook.call.events import AnswerTranscript, InterimTranscript
-from offhook.replay import Moment, Replayed
-from offhook.telemetry.journal_lines import same_action
+from offhook.replay import Moment, Replayed, same_action
 
 _INDENT = " " * 12
 _LONGEST = 160

@@ -98,7 +98,7 @@ class Head:
             known = _adapter(_HeadLine).validate_python(told)
         except ValueError as error:
             raise JournalError(f"line 1: {_one_line(error)}") from None
-        settings = LayeredSettings(Settings()).with_tree("the journal", known.settings)
+        settings = _settings(known.settings)
         return cls(
             known.call,
             settings.settings,
@@ -113,8 +113,6 @@ class Head:
 
 _Named = Annotated[dict[str, dict[str, Any]], Len(1, 1)]
 """An event or an action: its name and its fields."""
-
-
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -223,7 +221,7 @@ class LineReader:
             fields = self._growing.whole(name, fields)
         if kind is ev.SettingsChanged:
             changes = tuple((leaf, value) for leaf, value in fields["changes"])
-            return ev.SettingsChanged(_settings(fields["settings"]), changes)
+            return ev.SettingsChanged(_settings(fields["settings"]).settings, changes)
         event: ev.Event = _adapter(kind).validate_python(fields)
         return event
 
@@ -266,23 +264,6 @@ class Growing:
 def written_action(action: do.Action) -> Any:
     """An action as a line has it, but for the mask."""
     return json_text.loads(json_text.dumps(_action(action), default=_fields))
-
-
-def same_action(written: Any, action: Any) -> bool:
-    """True if an action that was written is this one; where digits are masked, any will do."""
-    match written, action:
-        case dict(), dict():
-            return written.keys() == action.keys() and all(
-                same_action(value, action[key]) for key, value in written.items()
-            )
-        case list(), list():
-            return len(written) == len(action) and all(map(same_action, written, action))
-        case str(), str():
-            return len(written) == len(action) and all(
-                one in (other, MASK) for one, other in zip(written, action, strict=True)
-            )
-        case _:
-            return bool(written == action)
 
 
 # --- One by one -----------------------------------------------------------------------------------------
@@ -347,8 +328,8 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _settings(tree: Any) -> Settings:
-    return LayeredSettings(Settings()).with_tree("journal", tree).settings
+def _settings(tree: Mapping[str, Any]) -> LayeredSettings:
+    return LayeredSettings(Settings()).with_tree("the journal", tree)
 
 
 def _json(line: str, number: int) -> dict[str, Any]:

@@ -73,14 +73,14 @@ class CallScenario:
         assert time >= self.now, "a scenario is told in time order"
         while (deadline := self.call.deadline) is not None and deadline <= time:
             self.now = max(self.now, deadline)
-            self._did(self.call.tick(self.now))
+            self._did(None, self.call.tick(self.now))
         self.now = time
 
     def at(self, time: float, *events: Event) -> None:
         """Let time pass, then let these happen."""
         self.until(time)
         for event in events:
-            self._did(self.call.handle(event, time))
+            self._did(event, self.call.handle(event, time))
 
     def connected(self, time: float = 0.0) -> None:
         """The call has come in, and its audio stands."""
@@ -185,7 +185,8 @@ class CallScenario:
         assert self.call.outcome is not None, f"the call has not ended\n{self}"
         return self.call.outcome
 
-    def _did(self, actions: list[Action]) -> None:
+    def _did(self, event: Event | None, actions: list[Action]) -> None:
+        """Note what the call decided about an event (None: time passed)."""
         self.done += [(self.now, action) for action in actions]
         if self.activated_at is None and self.call.state.activated:
             self.activated_at = self.now
