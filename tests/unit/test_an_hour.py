@@ -84,13 +84,14 @@ def test_the_audio_of_an_hour_leaves_nothing_behind_and_does_not_drift() -> None
             (item,) = audio.stop()
             stopped += 1
             assert 14_980 <= item.heard_ms <= 15_020, "no drift"
-        if frame % (600 * 50) == 0:
-            allocated.append(blocks())
+        if frame % (60 * 50) == 0:
+            allocated.append(blocks() - len(allocated))  # each of these numbers is a block, too
     assert heard == HOUR_SECONDS * 8000
     assert stopped == HOUR_SECONDS // 20
     assert leg.sent == stopped * 751
-    # The ids of the answers that were stopped are remembered up to a limit, reached after ten minutes.
-    assert all(b - a < 20 for a, b in pairwise(allocated[3:])), allocated
+    # The ids of the answers that were stopped are remembered up to a limit, reached after ten minutes. What else the
+    # process does comes and goes: the least of ten minutes is what stays.
+    assert min(allocated[-10:]) - min(allocated[30:40]) < 20, allocated
 
 
 def test_the_talk_of_an_hour_leaves_nothing_behind_but_what_the_caller_said() -> None:
