@@ -72,7 +72,8 @@ def test_the_audio_of_an_hour_leaves_nothing_behind_and_does_not_drift() -> None
     audio = CallAudio(leg, leg, PCMU, hear, pacer, gather_ms=20)
     audio.set_gate("open")
     assert leg.window is not None
-    began, allocated, stopped = loop.now, [], 0
+    began, stopped = loop.now, 0
+    allocated: list[int] = []
     for frame in range(HOUR_SECONDS * 50):
         loop.run_until(began + frame * 0.020)
         second, part = divmod(frame, 50)
