@@ -17,11 +17,13 @@ import resource
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from machine import machine
 from measuring import Load, NotStarted, Subject, measure
+from offhook.settings.leaves import leaves
 from page import page
 from processes import ProgramEnded
 
@@ -98,6 +100,10 @@ def assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    known = {known for leaf in leaves() for known in (leaf.env, *leaf.env_aliases)}
+    if name not in known:
+        near = ", ".join(get_close_matches(name.upper(), known)) or "those of docs/settings.md"
+        raise argparse.ArgumentTypeError(f"{name!r} is no environment setting of the host; allowed is {near}")
     return name, value
 
 
