@@ -305,6 +305,18 @@ def test_one_that_is_a_little_early_is_not_held_up() -> None:
     assert [when for when, _ in sent_when_each_comes(3, 21.9, 43)] == [3, 21.9, 43]
 
 
+@pytest.mark.parametrize("phase", [0.0, 1.0, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("early", [1.0, 2.0, 3.0, 4.0])
+def test_a_jitter_of_half_a_millisecond_is_heard_as_no_more_than_two(phase: float, early: float) -> None:
+    """Whether one leaves as it comes or with a tick must not hang on a hair."""
+    jitter = (-0.3, 0.3, -0.3, 0.3, 0.3, -0.3)
+    comes = [phase, *(phase + 20 * (n + 1) - early + jitter[n % 6] for n in range(30))]
+    left = sent_when_each_comes(*comes)
+    gaps = [b - a for (a, _), (b, _) in pairwise(left)]
+    assert max(gaps) <= 22
+    assert [b - a for (_, a), (_, b) in pairwise(left)] == [20] * 30, "each in its place in time"
+
+
 def test_those_that_are_much_too_early_are_paced() -> None:
     left = sent_when_each_comes(0, 1, 2, 3)
     assert [when for when, _ in left] == [0, 20, 40, 60]
