@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from arrivals import Arrival
+from standstills import Span, within
 
 FRAME_MS = 20
 BURST_MS = 2.0
@@ -63,13 +64,16 @@ def sent_gaps_ms(arrivals: Iterable[Arrival]) -> list[float]:
     return [1000 * (b.sent - a.sent) for frames in streams(arrivals).values() for a, b in pairwise(frames)]
 
 
-def gaps_beyond_sent_ms(arrivals: Iterable[Arrival]) -> list[float]:
-    """The gaps, less what the sender was late with the second frame: what lies between sender and receiver is guilty
-    of the rest. It holds only where frames are sent in real time, so that none waits its turn."""
+def own_gaps_ms(
+    arrivals: Iterable[Arrival], standstills: Sequence[Span], *, real_time: bool = True
+) -> list[float]:
+    """The gaps that what lies between sender and receiver is guilty of: those during which the machine stood still are
+    left out and, in real time, what the sender was late with the second frame. real_time: no frame waits its turn."""
     return [
-        1000 * (b.at - a.at - max(0.0, b.sent - a.sent - FRAME_MS / 1000))
+        1000 * (b.at - a.at - (max(0.0, b.sent - a.sent - FRAME_MS / 1000) if real_time else 0.0))
         for frames in streams(arrivals).values()
         for a, b in pairwise(frames)
+        if not within(standstills, a.sent, b.at)
     ]
 
 

@@ -31,6 +31,7 @@ LEFT = (
     "model-arrivals",
     "caller-arrivals",
     "provider.json",
+    "standstills.json",
     "callers.json",
     "localhost.pem",
     "localhost.cert",
@@ -77,8 +78,9 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
     """One load in two lines."""
     up, down, cores = figures["caller_to_model_ms"], figures["model_to_caller_ms"], figures["cpu_cores"]
     turn, told = figures["turn_own_time_ms"], figures["told_less_heard_ms"]
-    gap, own = figures["gap_ms"], figures["gap_beyond_sent_ms"]
+    gap, own = figures["gap_ms"], figures["gap_own_ms"]
     stop, read = figures["silent_after_ms"], figures["silent_after_read_ms"]
+    still = figures["standstill_ms"]
     return (
         f"{name:>8} {figures['calls']:4} calls  {figures['cpu_ms_per_call_second']:5.2f} ms CPU a call-second "
         f"(steady {figures['cpu_ms_per_call_second_steady']:5.2f})  up {up['p50']:5.2f}/{up['p99']:6.2f} ms  "
@@ -89,7 +91,12 @@ def line(name: str, figures: Mapping[str, Any]) -> str:
         + (f"from reading it {read['p99']:.2f} of {read['count']}  " if read["count"] else "")
         + f"told {told['least']:.0f} to {told['worst']:.0f} of {figures['told']}  "
         f"{figures['resident_kib_per_further_call']:.0f} KiB a call  cores {cores}  "
-        f"others {figures['cpu_cores_of_others']}  load {figures['load_average']}"
+        f"others {figures['cpu_cores_of_others']}  load {figures['load_average']}  "
+        + (
+            "standstills not seen"
+            if still is None
+            else f"stood still {still['count']}, {still['worst']:.1f} ms"
+        )
         + "".join(f"\n{'':21}BROKEN: {what}" for what in figures["broken"])
         + (f"\n{'':21}no CPU time left: {', '.join(figures['full'])}" if figures["full"] else "")
     )

@@ -23,6 +23,7 @@ from certificate import certificate
 from journals import kilobytes, talking_read
 from machine import busy
 from processes import HERE, Program, cpu_seconds, program, resident_kib, script
+from standstills import read_standstills, within
 
 HOST: Final = (sys.executable, "-m", "offhook.cli", "run", "--env-file", os.devnull)
 FLOOR: Final = script("floor.py")
@@ -108,7 +109,9 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
     async with (
         program(*script("provider.py", *speech)) as provider,
         program(*script("callers.py", load.asterisk), environment=tests) as callers,
+        program(*script("standstills.py")) as witness,
     ):
+        await witness.read()
         where = await callers.read()
         environment = {
             **SETTINGS,
@@ -128,15 +131,16 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
             if "asterisk_pid" in where:
                 pids["asterisk"] = where["asterisk_pid"]
             async with _console(environment["PORT"], host, log) if subject == "offhook" else _nothing():
-                found = await _run(load, host, callers, provider, Watch(pids), folder)
+                found = await _run(load, host, (callers, provider, witness), Watch(pids), folder)
         found["asterisk"] = where.get("asterisk", "simulated")
         found["log_lines"] = len(log.read_text().splitlines())
         return found
 
 
 async def _run(
-    load: Load, host: Program, callers: Program, provider: Program, watch: Watch, folder: Path
+    load: Load, host: Program, others: tuple[Program, Program, Program], watch: Watch, folder: Path
 ) -> Json:
+    callers, provider, _ = others
     watch.look()
     idle_kib, cpu = resident_kib(host.pid), cpu_seconds(host.pid)
     began: list[float] = []
@@ -160,7 +164,7 @@ async def _run(
     until, (steady, seconds) = time.monotonic(), watch.look()
     total, end_kib = cpu_seconds(host.pid) - cpu, resident_kib(host.pid)
     await asyncio.sleep(0.5)
-    for one in (callers, provider):
+    for one in others:
         await one.ask(dump=str(folder))
     watch.look()
     await callers.ask(hangup=True)
@@ -218,7 +222,9 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
         for moments in (talking_read(folder / JOURNALS), callers["noticed"])
     )
     told = {(call, stream): ms for call, stream, ms in provider["told"] if (call, stream) in stopped}
-    gaps = fig.gaps_ms(down)
+    gaps, still = fig.gaps_ms(down), read_standstills(folder)
+    if still is not None:
+        still = within(still, since, until)
     return {
         "caller_to_model_ms": fig.spread(fig.delays_ms(up)),
         "model_to_caller_ms": fig.spread(fig.delays_ms(down)),
@@ -226,7 +232,8 @@ def timings(folder: Path, load: Load, *, since: float, until: float) -> Json:
         "caller_frames_lost": fig.lost(up),
         "model_frames_lost": fig.lost(down),
         "gap_ms": fig.spread(gaps),
-        "gap_beyond_sent_ms": fig.spread(fig.gaps_beyond_sent_ms(down) if load.speed == 1 else gaps),
+        "gap_own_ms": fig.spread(fig.own_gaps_ms(down, still or (), real_time=load.speed == 1)),
+        "standstill_ms": None if still is None else fig.spread(1000 * (end - begin) for begin, end in still),
         "pacing_error_ms": fig.spread(abs(gap - fig.FRAME_MS) for gap in gaps),
         "sent_gap_ms": {
             "callers": fig.spread(fig.sent_gaps_ms(up)),

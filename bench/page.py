@@ -25,7 +25,7 @@ def _of(*keys: str) -> Callable[[Figures], float | None]:
     def find(figures: Figures) -> float | None:
         value: Any = figures
         for key in keys:
-            if value.get("count") == 0:
+            if value is None or value.get("count") == 0:
                 return None
             value = value[key]
         return float(value)
@@ -47,7 +47,7 @@ PLOTS = (
     Plot("Pacing error, p99", "ms", _of("pacing_error_ms", "p99")),
     Plot("Gap, p99", "ms", _of("gap_ms", "p99")),
     Plot("Gap, worst", "ms", _of("gap_ms", "worst")),
-    Plot("Gap beyond the sender's own, worst", "ms", _of("gap_beyond_sent_ms", "worst")),
+    Plot("Gap without the sender's and the machine's part, worst", "ms", _of("gap_own_ms", "worst")),
     Plot("Burst, worst", "frames", _of("bursts", "worst")),
     Plot("Last frame after an interruption, p99", "ms", _of("silent_after_ms", "p99")),
     Plot("Own time of a turn, p99", "ms", _of("turn_own_time_ms", "p99")),
@@ -62,6 +62,7 @@ NOT_DRAWN = (
     Plot("Journal a minute of a call", "kB", _of("journal_kb_per_call_minute")),
     Plot("Told to the model less what was heard, least", "ms", _of("told_less_heard_ms", "least")),
     Plot("Told to the model less what was heard, most", "ms", _of("told_less_heard_ms", "worst")),
+    Plot("Longest time that the machine stood still", "ms", _of("standstill_ms", "worst")),
     Plot("Load average", "", _of("load_average")),
     Plot("CPU cores that other programs used", "", _of("cpu_cores_of_others")),
 )

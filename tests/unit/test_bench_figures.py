@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ import figures as fig
 from arrivals import Arrival, ArrivalLog, read_arrivals
 from page import PLOTS, page
 from stamps import CALLER, FRAME_BYTES, SILENCE, STAMP_BYTES, Stamp, frame, frame_base64, parse
+from standstills import FILE, Witness, read_standstills
 
-ALWAYS = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "gap_beyond_sent_ms")
+ALWAYS = ("caller_to_model_ms", "model_to_caller_ms", "pacing_error_ms", "gap_ms", "gap_own_ms")
 """The spreads that every load has."""
 
 
@@ -75,11 +77,26 @@ def test_gaps_of_sending_tell_what_the_load_itself_is_guilty_of() -> None:
 
 def test_a_gap_that_the_sender_made_is_not_counted_against_who_passes_on() -> None:
     frames = answer(0, 20, 40, 65)
-    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 20]), "the last one was sent late"
+    assert fig.own_gaps_ms(frames, []) == pytest.approx([20, 20, 20]), "the last one was sent late"
+    assert fig.own_gaps_ms(frames, [], real_time=False) == pytest.approx([20, 20, 25])
     frames[-1] = frames[-1]._replace(sent=0.060)
-    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 25])
+    assert fig.own_gaps_ms(frames, []) == pytest.approx([20, 20, 25])
     frames[-1] = frames[-1]._replace(sent=0.050)
-    assert fig.gaps_beyond_sent_ms(frames) == pytest.approx([20, 20, 25]), "sooner is no excuse"
+    assert fig.own_gaps_ms(frames, []) == pytest.approx([20, 20, 25]), "sooner is no excuse"
+
+
+def test_a_gap_during_which_the_machine_stood_still_is_nobodys() -> None:
+    frames = answer(0, 20, 40, 70, 90, under_way_ms=1)
+    assert fig.own_gaps_ms(frames, [(0.045, 0.068)], real_time=False) == pytest.approx([20, 20, 20])
+    assert fig.own_gaps_ms(frames, [(0.095, 0.099)], real_time=False) == pytest.approx([20, 20, 30, 20])
+
+
+def test_what_the_witness_saw_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_standstills(tmp_path) is None, "it was not allowed to see anything"
+    Witness().write(tmp_path)
+    assert read_standstills(tmp_path) == []
+    (tmp_path / FILE).write_text("[[1.0, 1.25]]")
+    assert read_standstills(tmp_path) == [(1.0, 1.25)]
 
 
 def test_a_burst_is_what_comes_right_behind_another_frame_of_its_call() -> None:
@@ -135,6 +152,7 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
         "resident_kib_per_further_call": 80,
         "bursts": {"frames": 0, "worst": 1},
         "told_less_heard_ms": {"count": 1, "least": -20, "worst": 0},
+        "standstill_ms": some,
         "silent_after_noticed_ms": some,
         "silent_after_read_ms": some,
         "journal_kb_per_call_minute": 30,
@@ -158,10 +176,11 @@ def test_the_page_shows_every_figure_of_every_load() -> None:
 def test_the_page_leaves_out_what_was_not_measured() -> None:
     some = {"count": 5, **dict.fromkeys(["p50", "p95", "p99", "worst"], 1.5)}
     spreads = (*ALWAYS, "turn_own_time_ms")
-    figures = {
+    figures: dict[str, Any] = {
         **dict.fromkeys(("calls", "cpu_ms_per_call_second", "resident_kib_per_further_call"), 2),
         "bursts": {"frames": 0, "worst": 1},
         "told_less_heard_ms": {"count": 1, "least": -20, "worst": 0},
+        "standstill_ms": None,
         "silent_after_ms": {"count": 0, "p99": 0},
         "silent_after_noticed_ms": {"count": 0, "p99": 0},
         "silent_after_read_ms": {"count": 0, "p99": 0},
