@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 
-from offhook.realtime.framing import FrameSplitter, text_frame
+from offhook.realtime.framing import FrameSplitter, random_masks, text_frame
 
 LONGEST = 70_000
 SIZES = (0, 1, 125, 126, 300, 65_535, 65_536)
@@ -72,7 +72,14 @@ def test_what_no_server_may_send_is_left_to_the_library_as_it_is(bad: bytes) -> 
 def test_a_server_reads_what_we_write(size: int) -> None:
     server = Protocol(Side.SERVER)  # open, as after the handshake
     payload = bytes(n % 251 for n in range(size))
-    server.receive_data(text_frame(payload))
+    server.receive_data(text_frame(payload, b"\x91\x02\x7f\xe4"))
     (frame,) = server.events_received()
     assert isinstance(frame, Frame)
     assert frame == Frame(Opcode.TEXT, payload)
+
+
+def test_masks_are_four_bytes_and_no_two_are_alike() -> None:
+    masks = list(islice(random_masks(), 100))
+    assert {len(mask) for mask in masks} == {4}
+    assert len(set(masks)) == 100, "also where the stock is made anew"
+    assert not set(masks) & set(islice(random_masks(), 100)), "those of another client are others"

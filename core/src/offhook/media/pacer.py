@@ -26,8 +26,8 @@ TICK_MS = FRAME_MS // QUARTERS
 MOST_BEHIND = 2 * QUARTERS
 """So many ticks are caught up after a delay: at most two frames of a call back to back."""
 EARLY_MS = 2
-"""A frame may leave so much before its time rather than wait, and more if the last tick before its time is past: to wait
-for the next one would make it late."""
+"""A frame may leave so much before its time rather than wait, and more if the last tick before its time is past: with
+the next one it would be late."""
 LATE_MS = 5
 """A frame that is late by less keeps its place in time, and the next ones come the sooner. One that is later is a
 pause: what follows stays so much behind, and the next late one of a jittery model is not heard."""
@@ -180,7 +180,7 @@ class Pacer:
             return
         now = self._clock()
         now_ms, due_ms = self._quarters.clock_ms(now), source.due_ms
-        if due_ms is None or now_ms >= due_ms - max(EARLY_MS, due_ms % TICK_MS):
+        if due_ms is None or now_ms >= due_ms - EARLY_MS or now_ms >= due_ms - due_ms % TICK_MS:
             if not (self._send(source, int(now_ms)) and source.ready):
                 return  # its next frame comes back here
             due_ms = source.due_ms

@@ -31,7 +31,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from .endpoint import Endpoint, redacted, refusal
-from .framing import WHOLE_TEXT, FrameSplitter, text_frame
+from .framing import WHOLE_TEXT, FrameSplitter, random_masks, text_frame
 from .health import Health
 from .messages import append_payload
 
@@ -139,6 +139,7 @@ class Connection(asyncio.Protocol):
         self._health = health
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._masks = random_masks()
         self._open = False
         self._done = False
         """Nobody is to be called any more: closed by us, or its end was reported."""
@@ -206,12 +207,12 @@ class Connection(asyncio.Protocol):
         if not self._open:
             return
         self._last_frame = len(audio)
-        self._transport.write(text_frame(append_payload(audio)))  # type: ignore[union-attr]
+        self._transport.write(text_frame(append_payload(audio), next(self._masks)))  # type: ignore[union-attr]
 
     def send(self, payload: bytes) -> None:
         """Send one message, UTF-8 JSON text; nothing is sent on a closed connection."""
         if self._open:
-            self._transport.write(text_frame(payload))  # type: ignore[union-attr]
+            self._transport.write(text_frame(payload, next(self._masks)))  # type: ignore[union-attr]
 
     @property
     def waiting_bytes(self) -> int:

@@ -22,12 +22,22 @@ except ImportError:
 WHOLE_TEXT: Final = 0x80 | Opcode.TEXT
 """First byte of a message of text in a single frame, without extensions."""
 _MASKED = 0x80
+_MASKS_AT_A_TIME = 64
 _head_16 = struct.Struct("!BBH").pack
 _head_64 = struct.Struct("!BBQ").pack
 
 
-def text_frame(payload: bytes) -> bytes:
-    """One unfragmented, masked text frame of a client."""
+def random_masks() -> Iterator[bytes]:
+    """Unpredictable ones, for the frames of one client (RFC 6455 section 5.3); asking the system for each of them would
+    cost as much as the rest of a frame."""
+    while True:
+        stock = os.urandom(4 * _MASKS_AT_A_TIME)
+        for at in range(0, len(stock), 4):
+            yield stock[at : at + 4]
+
+
+def text_frame(payload: bytes, mask: bytes) -> bytes:
+    """One unfragmented text frame of a client. mask: four bytes."""
     size = len(payload)
     if size < 126:
         head = bytes((WHOLE_TEXT, _MASKED | size))
@@ -35,7 +45,6 @@ def text_frame(payload: bytes) -> bytes:
         head = _head_16(WHOLE_TEXT, _MASKED | 126, size)
     else:
         head = _head_64(WHOLE_TEXT, _MASKED | 127, size)
-    mask = os.urandom(4)
     return b"".join((head, mask, apply_mask(payload, mask)))
 
 
@@ -53,7 +62,7 @@ class FrameSplitter:
         self._lost = False
         """What comes is no longer told apart."""
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, int]]:
+    def feed(self, data: bytes) -> list[tuple[bytes, int]]:
         """The frames that are complete now, each with the place where its payload begins.
 
         A frame that no server may send (masked, or too long) ends that: from it on everything comes as it is, with 0
@@ -63,9 +72,10 @@ class FrameSplitter:
             self._held.append(data)
             self._held_bytes += len(data)
             if self._held_bytes < self._wanted:
-                return
+                return []
             data = b"".join(self._held)
             self._held.clear()
+        frames: list[tuple[bytes, int]] = []
         at, end = 0, len(data)
         while at < end and not self._lost:
             start, size = 2, data[at + 1] if end - at > 1 else 0
@@ -84,9 +94,9 @@ class FrameSplitter:
             if not known or end - at < wanted:
                 self._held.append(data[at:])
                 self._held_bytes, self._wanted = end - at, wanted
-                return
-            frame = data[at : at + wanted]
+                return frames
+            frames.append((data[at : at + wanted], start))
             at += wanted
-            yield frame, start
         if at < end:
-            yield data[at:], 0
+            frames.append((data[at:], 0))
+        return frames
