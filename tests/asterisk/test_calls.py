@@ -234,6 +234,17 @@ async def test_a_caller_who_hangs_up_before_the_answer_leaves_nothing(asterisk: 
         await host.wait_no_calls()
 
 
+async def all_is_said(provider: SimulatedRealtime) -> None:
+    """Wait for the end of the model's answer: where the machine is busy, its voice pauses between sentences."""
+
+    def answers() -> list[str]:
+        return [item["status"] for item in provider.sessions[0].items if item.get("role") == "assistant"]
+
+    async with asyncio.timeout(60):
+        while answers() != ["completed"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.asyncio
 @pytest.mark.speech
 @pytest.mark.skipif(not speech_available(), reason="needs the extra offhook[speech]")
@@ -250,6 +261,7 @@ async def test_words_are_understood_answered_and_handed_to_the_dialplan(
             await asyncio.sleep(0.5)
             await caller.play(audio_file("question.wav"))
             await caller.wait_heard(since=caller.speech_ended)
+            await all_is_said(provider)
             await caller.wait_quiet(1.0)
             await caller.play(audio_file("goodbye.wav"))
             await caller.wait_ended()
