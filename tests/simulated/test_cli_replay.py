@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -88,7 +89,8 @@ async def test_what_is_decided_otherwise_is_shown_side_by_side(tmp_path: Path) -
         ),
         (["empty"], {}, "offhook: empty is not a journal that can be read: it is empty"),
         (["binary"], {}, "offhook: binary is not a journal that can be read: line 1 is not JSON"),
-        (["."], {}, "offhook: . is a directory; it must be a journal or a call's id"),
+        (["."], {}, "offhook: '.' is a directory; it must be a journal or a call's id"),
+        (["pipe"], {}, "offhook: 'pipe' is no regular file; it must be a journal or a call's id"),
         (["nowhere"], {"JOURNAL_DIR": "away"}, "JOURNAL_DIR is away, which is no directory"),
         ([], {}, "the following arguments are required: CALL"),
     ],
@@ -98,11 +100,24 @@ async def test_what_cannot_be_read_is_said_in_one_line(
 ) -> None:
     (tmp_path / "other.json").write_text("{}\n")
     (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\n")
     ended = await run(tmp_path, "replay", *words, **environment)
     assert ended.status == 2
     assert says in ended.complained
     assert "Traceback" not in ended.complained
+
+
+@pytest.mark.asyncio
+async def test_what_a_journal_holds_gives_the_terminal_no_commands(tmp_path: Path) -> None:
+    _, journal = await a_call(tmp_path / "journals")
+    text = journal.read_text().replace('"digit":"4"', '"digit":"\\u001b[31m\\ud8004"')
+    journal.write_text(text)
+    shown = await run(tmp_path, "replay", "--show", str(journal))
+    assert shown.status == 1
+    assert r"\u001b[31m\ud8004" in shown.printed
+    assert "\x1b" not in shown.printed
+    assert shown.complained == ""
 
 
 @pytest.mark.asyncio

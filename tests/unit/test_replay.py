@@ -33,6 +33,7 @@ from offhook.call.events import (
 from offhook.plugins.hooks import Hooks
 from offhook.plugins.loader import FoundPlugin
 from offhook.replay import JournalError, Replayed, find_journal, replay
+from offhook.replay_text import report
 from offhook.settings import settings_with
 from offhook.telemetry.journal_lines import Head, LineWriter
 from offhook.testing.scenario import CALLER
@@ -239,21 +240,29 @@ def test_a_journal_without_an_end_is_decided_as_far_as_it_goes() -> None:
             '{"at": 1}\n',
             'line 1: journal is None; this version reads journals that begin with {"journal":1',
         ),
-        (0, '{"journal": 1}\n', "line 1: call: Field required"),
+        (0, '{"journal": 1}\n', "line 1: call is missing"),
         (2, "not JSON\n", "line 3 is not JSON"),
         (2, '{"at": 3, "event": null, "actions": []}\n', "line 3: at is 3.0, which is before the line above"),
-        (2, '{"at": 9e5, "event": null}\n', "line 3: actions: Field required"),
-        (2, '{"at": NaN, "event": null, "actions": []}\n', "line 3: at: Input should be a finite number"),
-        (2, '{"at": 9e5, "event": [], "actions": []}\n', "line 3: event: Input should be a valid dictionary"),
+        (2, '{"at": 9e5, "event": null}\n', "line 3: actions is missing"),
+        (
+            2,
+            '{"at": NaN, "event": null, "actions": []}\n',
+            "line 3: at is nan: Input should be a finite number",
+        ),
+        (
+            2,
+            '{"at": 9e5, "event": [], "actions": []}\n',
+            "line 3: event is []: Input should be a valid dictionary",
+        ),
         (
             2,
             '{"at": 9e5, "event": null, "actions": [{"End": 3}]}\n',
-            "line 3: actions.0.End: Input should be a valid dictionary",
+            "line 3: actions.0.End is 3: Input should be a valid dictionary",
         ),
         (
             2,
             '{"at": 9e5, "event": null, "actions": [{}]}\n',
-            "line 3: actions.0: Dictionary should have at least 1 item after validation, not 0",
+            "line 3: actions.0 is {}: Dictionary should have at least 1 item after validation, not 0",
         ),
         (
             2,
@@ -262,8 +271,13 @@ def test_a_journal_without_an_end_is_decided_as_far_as_it_goes() -> None:
         ),
         (
             2,
+            '{"at": 9e5, "event": null, "actions": [{"Silence": {}}, {"Explode": {}}]}\n',
+            "line 3: this version knows no action 'Explode'",
+        ),
+        (
+            2,
             '{"at": 9e5, "event": {"Digit": {}}, "actions": []}\n',
-            "line 3: Digit.digit: Field required",
+            "line 3: Digit.digit is missing",
         ),
         (
             2,
@@ -279,6 +293,24 @@ def test_a_line_that_cannot_be_read_is_named(line: int, text: str, says: str) ->
     with pytest.raises(JournalError) as raised:
         replay(lines, HOOKS)
     assert str(raised.value) == says
+
+
+def test_damage_behind_a_difference_is_told_in_its_place() -> None:
+    lines = [*keyed_in().lines]
+    assert replay([*lines[:3], *lines[4:]], HOOKS).difference is not None
+    with pytest.raises(JournalError, match=r"line 4: at is .*, which is before the line above"):
+        replay([*lines[:2], lines[3], lines[2], *lines[4:]], HOOKS)
+
+
+def test_a_difference_in_what_is_empty_is_shown() -> None:
+    lines = [*keyed_in().lines]
+    at = next(number for number, line in enumerate(lines) if '"error":""' in line)
+    lines[at] = lines[at].replace('"error":""', '"error":null')
+    shown = report(replay(lines, HOOKS))
+    differing = [line.strip() for line in shown.splitlines() if line.strip().startswith(("- {", "+ {"))]
+    assert len(differing) == 2
+    assert '"error": null' in differing[0]
+    assert '"error": ""' in differing[1]
 
 
 def test_what_comes_after_the_end_is_no_part_of_a_call() -> None:

@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import re
 import shlex
 import signal
 import sys
@@ -283,10 +284,13 @@ class _NotPrinted(Exception):
         self.reason = reason
 
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
 def _print(text: str) -> None:
-    """Print at once. Raises _NotPrinted."""
+    """Print at once, with what could command a terminal, or cannot be written as UTF-8, escaped. Raises _NotPrinted."""
     try:
-        print(text, flush=True)
+        print(_CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text), flush=True)
     except OSError as error:
         raise _NotPrinted(error) from error
 
@@ -316,6 +320,8 @@ def _explained(error: Exception, settings: Settings) -> str:
             return f"Asterisk's ARI at {error.reason} (ASTERISK_ARI_URL)"
         case AriError():
             return f"Asterisk's ARI at {asterisk.ari_url} (ASTERISK_ARI_URL) cannot be used: {error}"
+        case OSError(filename=None, strerror=str(reason)):  # without the number of the error
+            return reason
         case _:
             return str(error)
 

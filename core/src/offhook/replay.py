@@ -75,10 +75,11 @@ def find_journal(call: str, directory: str) -> Path:
     Raises FileNotFoundError, with a text for people.
     """
     path = Path(call)
-    if path.is_dir():
-        raise FileNotFoundError(f"{call} is a directory; it must be a journal or a call's id")
-    if path.exists():
+    if path.is_file():
         return path
+    if not call or path.exists():
+        what = "a directory" if path.is_dir() else "no regular file"
+        raise FileNotFoundError(f"{call!r} is {what}; it must be a journal or a call's id")
     if not directory:
         raise FileNotFoundError(
             f"{call} is no file, and JOURNAL_DIR, where a call's id would be looked for, is not set"
@@ -120,6 +121,8 @@ def replay(
         moments, actions = moments + 1, actions + len(written)
         if not moment.same:
             difference = moment
+            for _ in reading:  # raises JournalError: damage further down may be the cause of the difference
+                pass
             break
         cause = cause or next((a["End"]["outcome"]["cause"] for a in written if "End" in a), "")
     if not moments and not reading.torn:

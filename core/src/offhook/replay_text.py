@@ -74,7 +74,12 @@ def _compared(moment: Moment) -> Iterator[str]:
         _action(next((then for then in moment.written if same_action(then, action)), action))
         for action in moment.actions
     ]
-    yield from (line for line in difflib.ndiff(_then(moment), now) if not line.startswith("?"))
+    then = _then(moment)
+    if then == now:  # they differ in what is not shown, being empty
+        then, now = (
+            [json.dumps(action) for action in actions] for actions in (moment.written, moment.actions)
+        )
+    yield from (line for line in difflib.ndiff(then, now) if not line.startswith("?"))
 
 
 def _action(action: Mapping[str, Mapping[str, Any]]) -> str:

@@ -44,6 +44,9 @@ _WORDS: Final = frozenset(
 """The fields in which sensitive digits may turn up again."""
 _LARGEST: Final = 2**63 - 1
 _EVENTS: Final[Mapping[str, Any]] = {event.__name__: event for event in get_args(ev.Event)}
+_ACTIONS: Final = frozenset(action.__name__ for action in get_args(do.Action))
+_SHOWN: Final = 60
+"""Characters of a bad value in a message."""
 
 
 class JournalError(ValueError):
@@ -207,6 +210,8 @@ class LineReader:
                 raise ValueError("comes after the end of the call")
             if known.at < self._at:
                 raise ValueError(f"at is {known.at}, which is before the line above")
+            if unknown := {name for action in known.actions for name in action} - _ACTIONS:
+                raise ValueError(f"this version knows no action {min(unknown)!r}")
             self._at, self._over = known.at, any("End" in action for action in known.actions)
             return known.at, None if known.event is None else self._event(known.event), known.actions
         except (KeyError, TypeError, ValueError) as error:
@@ -349,6 +354,8 @@ def _one_line(error: Exception) -> str:
         case ValidationError():
             first = error.errors()[0]
             where = ".".join([*([error.title] if error.title in _EVENTS else []), *map(str, first["loc"])])
-            return f"{where}: {first['msg']}"
+            if first["type"] == "missing":
+                return f"{where} is missing"
+            return f"{where} is {repr(first['input'])[:_SHOWN]}: {first['msg']}"
         case _:
             return str(error)
