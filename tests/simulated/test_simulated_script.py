@@ -53,6 +53,18 @@ async def test_a_step_that_is_not_met_is_named() -> None:
     assert facts["left"] == "hung_up_by_caller"
 
 
+@pytest.mark.asyncio
+async def test_nothing_is_pressed_or_said_on_a_call_that_is_over(tmp_path: Path) -> None:
+    question = tmp_path / "question.wav"
+    write_wav(question, tone(600, 0.2))
+    async with SimulatedAsterisk() as asterisk, PlainAri(asterisk):
+        for step in ("dtmf:1#", f"play:{question}", f"play&:{question}"):
+            call = await asterisk.dial(answered=True)
+            facts = await run(call, ["hangup", "bye", step])
+            assert facts["failed"] == f"{step}: call {call.channel_id} is over"
+            assert [met for met, _ in facts["marks"]] == ["answered", "hangup", "bye"]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

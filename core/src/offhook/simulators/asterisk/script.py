@@ -27,6 +27,7 @@ STEPS = {
 
 _WORDS = tuple(step.partition(":")[0].rstrip("[") for step in STEPS)
 _NEEDS_ARGUMENT = ("wait", "play", "play&", "dtmf", "quiet", "save")
+_NEEDS_CALL = ("play", "play&", "dtmf")
 _SECONDS = ("wait", "heard", "quiet", "bye")
 
 
@@ -111,6 +112,8 @@ def _since(call: SimulatedCaller) -> float:
 
 async def _step(call: SimulatedCaller, step: str) -> None:
     word, _, argument = step.partition(":")
+    if word in _NEEDS_CALL and call.ended_at is not None:
+        raise ConnectionError(f"call {call.channel_id} is over")
     match word:
         case "wait":
             await asyncio.sleep(float(argument))
