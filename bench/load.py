@@ -114,11 +114,17 @@ def assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def count(text: str) -> int:
-    """A whole number, at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; allowed is a whole number from 1 on")
-    return int(text)
+def count_up_to(most: int) -> Callable[[str], int]:
+    """A whole number from 1 on."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not allowed; allowed is a whole number, 1 to {most}"
+            )
+        return int(text)
+
+    return parse
 
 
 def number(least: float, most: float) -> Callable[[str], float]:
@@ -138,7 +144,7 @@ def number(least: float, most: float) -> Callable[[str], float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The host under load: CPU time, memory, delays.")
-    parser.add_argument("--calls", type=count, nargs="+", default=[1, 20, 60, 100], metavar="N")
+    parser.add_argument("--calls", type=count_up_to(5000), nargs="+", default=[1, 20, 60, 100], metavar="N")
     parser.add_argument(
         "--seconds", type=number(1, 86_400), default=20.0, help="of talking (default %(default)s)"
     )
@@ -152,7 +158,9 @@ def main() -> int:
     parser.add_argument(
         "--speed", type=number(0.1, 100), default=1.0, help="of the model's audio; 1 is real time (default)"
     )
-    parser.add_argument("--frames-per-delta", type=count, default=1, help="20 ms each (default %(default)s)")
+    parser.add_argument(
+        "--frames-per-delta", type=count_up_to(500), default=1, help="20 ms each (default %(default)s)"
+    )
     parser.add_argument(
         "--interrupted",
         type=number(0, 1),

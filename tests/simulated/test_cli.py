@@ -76,7 +76,16 @@ async def test_it_says_what_it_can_do(words: list[str], status: int, expected: s
             ["TELEPATHY", "environment RECOGNITION_ACTIVATION_MODE", "IMMEDIATE, FIXED_DELAY, VAD"],
         ),
         ({"DTMF_MAX_DIGITS": "many"}, 2, ["dtmfMaxDigits", "many", "DTMF_MAX_DIGITS", "from 1 to 256"]),
-        ({"RTP_PORT_MIN": "30001", "RTP_PORT_MAX": "30001"}, 2, ["RTP_PORT_MIN=30001"]),
+        (
+            {"RTP_PORT_MIN": "30001", "RTP_PORT_MAX": "30001"},
+            2,
+            ["RTP_PORT_MIN", "30001", "RTP_PORT_MAX", "even"],
+        ),
+        (
+            {"RTP_HOST_IP": "999.1.1.1"},
+            2,
+            ["  - RTP cannot use the address '999.1.1.1' (RTP_BIND_IP, RTP_HOST_IP)"],
+        ),
         ({"ASTERISK_ARI_URL": "http://me:my-secret@127.0.0.1:1"}, 2, ["ARI URL holds a user or a password"]),
         ({"WEBSOCKET_SERVER_HOST_IP": "0.0.0.0"}, 2, ["OFFHOOK_TOKEN"]),
         (
@@ -91,6 +100,7 @@ async def test_it_says_what_it_can_do(words: list[str], status: int, expected: s
         "unknown mode",
         "bad number",
         "no RTP port",
+        "no RTP address",
         "login in URL",
         "no token",
         "login",

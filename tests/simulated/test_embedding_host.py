@@ -53,7 +53,7 @@ class BadHook:
         ({}, {"port": -1}, ConsoleError),  # the port of the one that runs
         ({"plugins": {"bad": BadHook()}}, {}, BadPlugin),
         ({"secrets": no_secrets}, {}, SettingsError),
-        ({}, {"rtp_bind_ip": "203.0.113.1"}, OSError),
+        ({}, {"rtp_bind_ip": "203.0.113.1"}, SettingsError),
     ],
 )
 async def test_one_host_that_cannot_start_costs_another_nothing(

@@ -189,6 +189,7 @@ def test_one_call_cannot_set_what_is_the_hosts() -> None:
 
 RULES = [
     ({"rtpPortMin": 40_000, "rtpPortMax": 39_998}, "the first port must not be above the last"),
+    ({"rtpPortMin": 40_001, "rtpPortMax": 40_001}, "RTP takes even ports, and there is none among them"),
     ({"inputAudioFormat": "pcm16"}, "carries only audio/pcmu and audio/pcma"),
     ({"outputAudioFormat": "audio/pcm"}, "carries only audio/pcmu and audio/pcma"),
     ({"inputAudioSampleRate": 24_000}, "audio/pcmu has 8000 samples a second"),

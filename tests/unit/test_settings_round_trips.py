@@ -46,6 +46,7 @@ OWN_FORM: dict[str, st.SearchStrategy[Any]] = {
     "language": st.sampled_from(["en", "de", "pt-BR", "fil"]),
     "inputAudioFormat": st.sampled_from(["g711_ulaw", "audio/pcma", "pcm16"]),
     "outputAudioFormat": st.sampled_from(["g711_ulaw", "audio/pcma", "pcm16"]),
+    "inputFrameMs": st.integers(1, 10).map(lambda packets: 20 * packets),
     "responseModalities": st.sampled_from([["audio"], ["text"], ["audio", "text"]]),
     "disabled": st.lists(WORDS),
     "choices": st.dictionaries(WORDS, WORDS),

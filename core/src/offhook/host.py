@@ -26,7 +26,7 @@ from offhook.call import events as ev
 from offhook.call.record import CallRecord
 from offhook.calls import Calls, LiveCall
 from offhook.console import ConsoleApp
-from offhook.media import Pacer, RtpPorts
+from offhook.media import NoPortLeftError, Pacer, RtpPorts
 from offhook.originating import Original, check_request
 from offhook.plugins.hooks import Hooks
 from offhook.reception import Reception
@@ -143,7 +143,12 @@ class Host:
         except ValueError as error:
             raise SettingsError([str(error)]) from None
         # An address that cannot be used is better known now than by the first caller.
-        ports.release(ports.acquire())
+        try:
+            ports.release(ports.acquire())
+        except NoPortLeftError:
+            raise
+        except OSError as error:
+            raise SettingsError([error.strerror or str(error)]) from None
         pacer = Pacer()
         opened.callback(pacer.close)
         stalls = Stalls()

@@ -237,6 +237,7 @@ class MediaConfig(Section):
         "more saves a little CPU time, and the model hears the caller so much later.",
         ge=20,
         le=200,
+        multiple_of=20,
     )
     rtp_host_ip: HostName = setting(
         "127.0.0.1", "Address of this host to which Asterisk sends RTP.", per_call=False, allowed=HOST

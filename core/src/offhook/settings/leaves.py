@@ -209,6 +209,8 @@ def _limits(field: FieldInfo) -> str:
                 words += f" above {low}"
             case annotated_types.Le(le=high):
                 words += f" to {high}" if " from " in words else f" and at most {high}"
+            case annotated_types.MultipleOf(multiple_of=step):
+                words += f" in steps of {step}"
             case _:
                 pass
     return words

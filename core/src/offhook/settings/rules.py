@@ -32,6 +32,10 @@ def _audio(settings: Settings) -> list[Broken]:
     broken = []
     if media.rtp_port_min > media.rtp_port_max:
         broken.append(Broken(("rtpPortMin", "rtpPortMax"), "the first port must not be above the last"))
+    elif media.rtp_port_min == media.rtp_port_max and media.rtp_port_min % 2:
+        broken.append(
+            Broken(("rtpPortMin", "rtpPortMax"), "RTP takes even ports, and there is none among them")
+        )
     for way, (audio_format, rate) in formats.items():
         name = f"{way}AudioFormat"
         if media.media_transport == "rtp" and audio_format == "audio/pcm":

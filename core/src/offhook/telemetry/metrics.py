@@ -19,6 +19,7 @@ COUNTED: Final = (
     ("rtp_packets_reordered", "reordered", "RTP packets that came after a later one, and in time."),
     ("rtp_packets_wrong_type", "wrong_type", "RTP packets of another payload type, dropped."),
     ("rtp_packets_malformed", "malformed", "Datagrams from Asterisk that are no RTP, dropped."),
+    ("rtcp_packets", "rtcp", "RTCP packets that Asterisk sent to the port of RTP, ignored."),
     (
         "rtp_packets_from_strangers",
         "strangers",
