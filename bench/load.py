@@ -23,7 +23,7 @@ from typing import Any
 
 from machine import machine
 from measuring import Load, NotStarted, Subject, measure
-from offhook.settings.leaves import leaves
+from offhook.settings.leaves import environment_names
 from page import page
 from processes import ProgramEnded
 
@@ -107,7 +107,7 @@ def assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    known = {known for leaf in leaves() for known in (leaf.env, *leaf.env_aliases)}
+    known = environment_names()
     if name not in known:
         near = ", ".join(get_close_matches(name.upper(), known)) or "those of docs/settings.md"
         raise argparse.ArgumentTypeError(f"{name!r} is no environment setting of the host; allowed is {near}")
@@ -115,7 +115,7 @@ def assignment(text: str) -> tuple[str, str]:
 
 
 def count_up_to(most: int) -> Callable[[str], int]:
-    """A whole number from 1 on."""
+    """A whole number from 1 to `most`."""
 
     def parse(text: str) -> int:
         if not text.isdecimal() or not 1 <= int(text) <= most:

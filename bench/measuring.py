@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import aiohttp
 
@@ -74,6 +74,14 @@ class Load:
     """More of the host's environment."""
 
 
+class Around(NamedTuple):
+    """The programs around the host."""
+
+    callers: Program
+    provider: Program
+    witness: Program
+
+
 class NotStarted(Exception):
     """The host does not take calls; the message has what it said."""
 
@@ -127,20 +135,23 @@ async def measure(load: Load, subject: Subject, folder: Path) -> Json:
         if load.journal and subject == "offhook":
             environment["JOURNAL_DIR"] = str(folder / JOURNALS)
         async with program(*command, environment=environment, log=log) as host:
-            pids = {"host": host.pid, "callers": callers.pid, "provider": provider.pid}
+            pids = {
+                "host": host.pid,
+                "callers": callers.pid,
+                "provider": provider.pid,
+                "witness": witness.pid,
+            }
             if "asterisk_pid" in where:
                 pids["asterisk"] = where["asterisk_pid"]
             async with _console(environment["PORT"], host, log) if subject == "offhook" else _nothing():
-                found = await _run(load, host, (callers, provider, witness), Watch(pids), folder)
+                found = await _run(load, host, Around(callers, provider, witness), Watch(pids), folder)
         found["asterisk"] = where.get("asterisk", "simulated")
         found["log_lines"] = len(log.read_text().splitlines())
         return found
 
 
-async def _run(
-    load: Load, host: Program, others: tuple[Program, Program, Program], watch: Watch, folder: Path
-) -> Json:
-    callers, provider, _ = others
+async def _run(load: Load, host: Program, around: Around, watch: Watch, folder: Path) -> Json:
+    callers, provider, _ = around
     watch.look()
     idle_kib, cpu = resident_kib(host.pid), cpu_seconds(host.pid)
     began: list[float] = []
@@ -164,7 +175,7 @@ async def _run(
     until, (steady, seconds) = time.monotonic(), watch.look()
     total, end_kib = cpu_seconds(host.pid) - cpu, resident_kib(host.pid)
     await asyncio.sleep(0.5)
-    for one in others:
+    for one in around:
         await one.ask(dump=str(folder))
     watch.look()
     await callers.ask(hangup=True)

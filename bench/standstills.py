@@ -9,7 +9,6 @@ allowed; then each line `{"dump": FOLDER}` has it write down what it saw.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -45,7 +44,6 @@ class Witness:
     def watch(self, core: int) -> None:
         """In a thread of its own."""
         os.sched_setaffinity(0, {core})
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(os.sched_get_priority_max(os.SCHED_FIFO)))
         last = time.monotonic()
         while True:
             time.sleep(EVERY_SECONDS)
@@ -63,14 +61,18 @@ def within(standstills: Sequence[Span], since: float, until: float) -> list[Span
     return [one for one in standstills if one[0] < until and one[1] > since]
 
 
+def urgent() -> bool:
+    """Become the most urgent of all programs, threads that follow included; False where that is not allowed."""
+    most = os.sched_param(os.sched_get_priority_max(os.SCHED_FIFO))
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, most)
+    except PermissionError:
+        return False
+    return True
+
+
 def main() -> None:
-    allowed = False
-    with contextlib.suppress(PermissionError):
-        policy = os.sched_getscheduler(0), os.sched_getparam(0)
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        os.sched_setscheduler(0, *policy)
-        allowed = True
-    witness = Witness()
+    allowed, witness = urgent(), Witness()
     for core in os.sched_getaffinity(0) if allowed else ():
         threading.Thread(target=witness.watch, args=[core], daemon=True).start()
     print(json.dumps(allowed), flush=True)

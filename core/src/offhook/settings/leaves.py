@@ -107,6 +107,11 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(://[^\s\"'?]*)\?[^\s\"',}]+", rf"\1?{HIDDEN}", text)
 
 
+def environment_names() -> set[str]:
+    """Every name of a setting in the environment, other names for it included."""
+    return {name for leaf in leaves() for name in (leaf.env, *leaf.env_aliases)}
+
+
 @cache
 def leaves() -> tuple[Leaf, ...]:
     """All settings, in the order of the tree."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dotenv.parser import parse_stream
 
-from .leaves import Leaf, find_leaf, leaves, nearest, subsection
+from .leaves import Leaf, environment_names, find_leaf, leaves, nearest, subsection
 from .legacy import IGNORED
 from .model import Settings
 from .section import Section
@@ -106,7 +106,7 @@ def ignored_names(environ: Mapping[str, str]) -> Iterator[str]:
 
 def misspelt_names(environ: Mapping[str, str]) -> Iterator[str]:
     """A warning for each variable whose name is almost that of a setting."""
-    known = {name for leaf in leaves() for name in (leaf.env, *leaf.env_aliases)} | set(IGNORED)
+    known = environment_names() | set(IGNORED)
     for name in environ.keys() - known:
         if meant := get_close_matches(name, known, n=1, cutoff=0.92):
             yield f"{name} is no setting: is {meant[0]} meant?"
